@@ -1,0 +1,52 @@
+# Channeling: every command a developer or operator runs here. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install run test test-long check format build invoke lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.run ## Install Channeling into .venv (locked versions and hashes)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Channeling needs Python 3.11 or newer, and $(PYTHON) is {v[0]}.{v[1]}. Point make at a newer one: make install PYTHON=python3.13")'
+	@echo "Installing into $(VENV) (about half a minute, once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.lock
+	@echo "Installing the test tools into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+run: $(VENV)/.run ## Run Channeling on this machine: make run [PORT=8080]
+	@exec $(BIN)/channeling serve --port $(PORT)
+
+test: $(VENV)/.dev ## Run the whole test suite
+	@$(BIN)/python -m tests.suites
+
+test-long: $(VENV)/.dev ## Run the larger counts too (minutes)
+	@$(BIN)/python -m tests.suites --long
+
+check: $(VENV)/.dev ## Lint, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Resolve and lock the dependencies again (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml requirements/build.in -o requirements/run.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --group dev pyproject.toml requirements/build.in -c requirements/run.lock -o requirements/dev.lock
+
+clean: ## Remove what install and build made
+	rm -rf $(VENV) .aws-sam .tools
