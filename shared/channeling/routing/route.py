@@ -1,0 +1,83 @@
+"""From the model name in a request to the provider that answers, and the name it knows the model by."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from channeling.errors import InvalidRequest
+from channeling.provider import Provider
+
+_MAX_MODEL_CHARACTERS = 256
+# Claude Code asks for the long context by suffix, in any case and sometimes doubled; no provider knows it.
+_LONG_CONTEXT_SUFFIX = re.compile(r"(?:\[1m\])+\Z", re.IGNORECASE)
+# The first that matches the whole name wins; `name` is what the provider is sent.
+_ROUTES: tuple[tuple[re.Pattern[str], Provider], ...] = (
+    (re.compile(r"(?P<name>claude-.*)"), "anthropic"),
+    (re.compile(r"(?P<name>(?:gpt-|chatgpt-|codex-|o[0-9]).*)"), "openai"),
+    (re.compile(r"or:(?P<name>.*)"), "openrouter"),
+    (re.compile(r"(?P<name>.*)"), "openrouter"),
+)
+_PROVIDER_NAMES: dict[Provider, str] = {
+    "anthropic": "Anthropic",
+    "openai": "OpenAI",
+    "openrouter": "OpenRouter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who answers. `requested_model` is the name asked for without a trailing `[1m]`: allow-lists and records
+    use it. `upstream_model` is the name that the provider is sent: prices use it."""
+
+    provider: Provider
+    upstream_model: str
+    requested_model: str
+
+
+def route_model(model: str, aliases: Mapping[str, str]) -> Route:
+    """Return the route of a model name; `aliases` are the project's own names, one step deep.
+
+    Raises InvalidRequest for a name that cannot be one, and for `or:` with nothing behind it.
+    """
+    requested_model = strip_long_context_suffix(model)
+    _check_name(requested_model)
+    name = requested_model
+    if requested_model in aliases:
+        # One step only: an alias for an alias would let two of them point at each other.
+        name = strip_long_context_suffix(aliases[requested_model])
+        _check_name(name)
+    for pattern, provider in _ROUTES:
+        match = pattern.fullmatch(name)
+        if match is not None:
+            _check_name(match["name"])
+            return Route(provider, match["name"], requested_model)
+    raise AssertionError("the last route matches every name")
+
+
+def strip_long_context_suffix(model: str) -> str:
+    """Return the model name without trailing `[1m]`, in any case, however often."""
+    return _LONG_CONTEXT_SUFFIX.sub("", model)
+
+
+def missing_key_message(provider: Provider) -> str:
+    """Return what to tell a caller whose model is answered by a provider that this project has no key for."""
+    return (
+        f"This model is answered by {_PROVIDER_NAMES[provider]}, which is not configured for this project. "
+        f"Set its API key: channeling key set {provider}"
+    )
+
+
+def missing_key(provider: Provider) -> InvalidRequest:
+    """Return the refusal of a route whose provider has no key in the project."""
+    return InvalidRequest(missing_key_message(provider))
+
+
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise InvalidRequest("model: the name is empty.")
+    if len(name) > _MAX_MODEL_CHARACTERS:
+        raise InvalidRequest("model: the name is longer than 256 characters.")
+    # "Cs": a lone surrogate, which no provider could be sent.
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
+        raise InvalidRequest("model: the name holds control characters.")
