@@ -1,0 +1,179 @@
+"""What a deployment is configured with, read once from environment variables.
+
+    CHANNELING_PROJECTS_TABLE  CHANNELING_BUDGETS_TABLE  CHANNELING_USAGE_TABLE    table names, required
+    CHANNELING_KMS_KEY_ID | CHANNELING_KEY_FILE          what secrets are encrypted with: exactly one
+    CHANNELING_ANTHROPIC_BASE_URL                        https://api.anthropic.com        (without /v1)
+    CHANNELING_OPENAI_BASE_URL                           https://api.openai.com/v1
+    CHANNELING_OPENROUTER_BASE_URL                       https://openrouter.ai/api/v1
+    CHANNELING_MAX_REQUEST_SECONDS                       900       longest request
+    CHANNELING_MAX_BODY_BYTES                            33554432  largest request body
+    CHANNELING_CORS_ORIGINS                              none      comma-separated, or *
+    CHANNELING_ENFORCEMENT                               strict    or soft; a project may set its own
+    CHANNELING_MAX_CONCURRENT                            100       requests in flight per user and window kind
+    CHANNELING_CEILING_INPUT_USD_PER_MTOK                30        the price of a model that no price is known for
+    CHANNELING_CEILING_OUTPUT_USD_PER_MTOK               150
+
+An empty variable counts as unset: CloudFormation parameters without a value arrive that way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+from urllib.parse import urlsplit
+
+from channeling.provider import Provider
+from channeling.tables import TableNames
+
+Enforcement = Literal["strict", "soft", "elastic"]
+
+# Each in the convention of that vendor's own SDK, so that a value set for the SDK works here.
+DEFAULT_BASE_URLS: Mapping[Provider, str] = MappingProxyType(
+    {
+        "anthropic": "https://api.anthropic.com",
+        "openai": "https://api.openai.com/v1",
+        "openrouter": "https://openrouter.ai/api/v1",
+    }
+)
+_BASE_URL_VARIABLES: Mapping[Provider, str] = MappingProxyType(
+    {
+        "anthropic": "CHANNELING_ANTHROPIC_BASE_URL",
+        "openai": "CHANNELING_OPENAI_BASE_URL",
+        "openrouter": "CHANNELING_OPENROUTER_BASE_URL",
+    }
+)
+NANOUSD_PER_USD = 1_000_000_000
+# A hold outlives the longest request by this much, and no hold may outlive the shortest window (an hour).
+HOLD_MARGIN_S = 60
+MAX_REQUEST_S_LIMIT = 3600 - HOLD_MARGIN_S - 1
+
+
+class SettingsError(ValueError):
+    """A variable is missing or malformed; the message names it and says what it should hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A deployment's configuration. Prices in nanodollars per million tokens."""
+
+    tables: TableNames
+    kms_key_id: str | None = None
+    key_file: Path | None = None
+    base_urls: Mapping[Provider, str] = field(default_factory=lambda: DEFAULT_BASE_URLS)
+    max_request_s: int = 900
+    max_body_bytes: int = 32 * 1024 * 1024
+    cors_origins: tuple[str, ...] = ()
+    enforcement: Enforcement = "strict"
+    max_concurrent: int = 100
+    ceiling_input_nanousd_per_mtok: int = 30 * NANOUSD_PER_USD
+    ceiling_output_nanousd_per_mtok: int = 150 * NANOUSD_PER_USD
+
+    @property
+    def hold_lifetime_s(self) -> int:
+        """Seconds after which a hold counts as left behind by a request that died."""
+        return self.max_request_s + HOLD_MARGIN_S
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings from environment variables; raise SettingsError naming the first that is wrong."""
+        variables = {name: value.strip() for name, value in environ.items() if value.strip()}
+        kms_key_id, key_file = variables.get("CHANNELING_KMS_KEY_ID"), variables.get("CHANNELING_KEY_FILE")
+        if (kms_key_id is None) == (key_file is None):
+            raise SettingsError(
+                "set exactly one of CHANNELING_KMS_KEY_ID (a KMS key) and CHANNELING_KEY_FILE (the path of a "
+                f"local key file): {'both are' if kms_key_id else 'neither is'} set"
+            )
+        return cls(
+            tables=TableNames(
+                _required(variables, "CHANNELING_PROJECTS_TABLE"),
+                _required(variables, "CHANNELING_BUDGETS_TABLE"),
+                _required(variables, "CHANNELING_USAGE_TABLE"),
+            ),
+            kms_key_id=kms_key_id,
+            key_file=Path(key_file) if key_file else None,
+            base_urls=base_urls_from(variables),
+            max_request_s=_integer(variables, "CHANNELING_MAX_REQUEST_SECONDS", 900, 1, MAX_REQUEST_S_LIMIT),
+            max_body_bytes=_integer(variables, "CHANNELING_MAX_BODY_BYTES", 32 * 1024 * 1024, 1024, 2**30),
+            cors_origins=_origins(variables, "CHANNELING_CORS_ORIGINS"),
+            enforcement=_enforcement(variables, "CHANNELING_ENFORCEMENT"),
+            # A budget item of 128 holds stays under 3 KB, so under 3 write units.
+            max_concurrent=_integer(variables, "CHANNELING_MAX_CONCURRENT", 100, 1, 128),
+            ceiling_input_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_INPUT_USD_PER_MTOK", 30),
+            ceiling_output_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_OUTPUT_USD_PER_MTOK", 150),
+        )
+
+
+def base_urls_from(environ: Mapping[str, str]) -> Mapping[Provider, str]:
+    """Return each provider's base URL without a trailing slash; raise SettingsError for what is none."""
+    urls: dict[Provider, str] = {}
+    for provider, variable in _BASE_URL_VARIABLES.items():
+        urls[provider] = _base_url(variable, environ.get(variable) or DEFAULT_BASE_URLS[provider])
+    if urls["anthropic"].endswith("/v1"):
+        raise SettingsError("CHANNELING_ANTHROPIC_BASE_URL goes without /v1, as in Anthropic's own SDKs")
+    return MappingProxyType(urls)
+
+
+def _required(variables: Mapping[str, str], name: str) -> str:
+    if name not in variables:
+        raise SettingsError(f"{name} is not set: it holds the name of a DynamoDB table")
+    return variables[name]
+
+
+def _integer(variables: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = variables.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 12) or not low <= int(text) <= high:
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {text[:40]!r}")
+    return int(text)
+
+
+def _price(variables: Mapping[str, str], name: str, default_usd: int) -> int:
+    text = variables.get(name)
+    if text is None:
+        return default_usd * NANOUSD_PER_USD
+    try:
+        usd = Decimal(text)
+    except InvalidOperation:
+        usd = Decimal("NaN")
+    if not usd.is_finite() or not 0 < usd <= 10_000 or usd != round(usd, 9):
+        raise SettingsError(
+            f"{name} must be dollars per million tokens, above 0 and at most 10000, not {text[:40]!r}"
+        )
+    return int(usd * NANOUSD_PER_USD)
+
+
+def _base_url(name: str, text: str) -> str:
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or url.query or url.fragment or url.username or any(c.isspace() for c in text):
+        # The value is not repeated: an address with credentials in it is one of the ways to get here.
+        raise SettingsError(
+            f"{name} must be an http:// or https:// address with neither credentials nor a query in it"
+        )
+    return text.rstrip("/")
+
+
+def _origins(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in variables.get(name, "").split(",") if origin.strip())
+    for origin in origins:
+        if origin == "*":
+            continue
+        if _base_url(name, origin) != origin or urlsplit(origin).path:
+            raise SettingsError(f"{name} must list origins such as https://app.example.com, not {origin!r}")
+    return origins
+
+
+def _enforcement(variables: Mapping[str, str], name: str) -> Enforcement:
+    match variables.get(name, "strict"):
+        case "strict":
+            return "strict"
+        case "soft":
+            return "soft"
+        case other:
+            raise SettingsError(f"{name} must be strict or soft, not {other!r}")
