@@ -1,0 +1,107 @@
+"""Server-sent events as bytes: cutting a stream into records, reading one, writing one.
+
+Source: WHATWG HTML, section 9.2 "Server-sent events" (line ends, byte order mark, fields, comments).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Atomic groups: without them "\r\n" alone would match as "\r" followed by "\n".
+_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LONGEST_BLANK_LINE = 4
+
+
+class RecordTooLong(Exception):
+    """One record of a stream grew past the limit without an end."""
+
+
+class SseEvent(NamedTuple):
+    """What one record says: its `event` field and its data lines joined by newlines (None: not there)."""
+
+    event: str | None
+    data: bytes | None
+
+
+class SseSplitter:
+    """Cuts a byte stream into records, each with its blank line, wherever the chunks are cut.
+
+    Joined, the records are the stream's own bytes but for a byte order mark at its start.
+    """
+
+    def __init__(self, *, max_record_bytes: int = 32 * 1024 * 1024) -> None:
+        self._max_record_bytes = max_record_bytes
+        self._buffer = bytearray()
+        self._searched = 0
+        self._started = False
+
+    @property
+    def pending(self) -> bytes:
+        """The bytes that belong to no complete record yet."""
+        return bytes(self._buffer)
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the records that this chunk completes; raise RecordTooLong.
+
+        A record that ends in a lone carriage return waits for the next byte: it may be half of a CRLF.
+        """
+        self._buffer += chunk
+        if not self._started and not self._skip_byte_order_mark():
+            return []
+        records = self._take_records(ended=False)
+        if len(self._buffer) > self._max_record_bytes:
+            raise RecordTooLong(f"a record of the stream is longer than {self._max_record_bytes} bytes")
+        return records
+
+    def end(self) -> list[bytes]:
+        """Return the record that only waited for a possible line feed; what then is pending was cut off."""
+        return self._take_records(ended=True)
+
+    def _skip_byte_order_mark(self) -> bool:
+        if len(self._buffer) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(self._buffer):
+            return False
+        if self._buffer.startswith(_BYTE_ORDER_MARK):
+            del self._buffer[: len(_BYTE_ORDER_MARK)]
+        self._started = True
+        return True
+
+    def _take_records(self, *, ended: bool) -> list[bytes]:
+        buffer, records, start = self._buffer, [], 0
+        while (blank_line := _BLANK_LINE.search(buffer, max(start, self._searched))) is not None:
+            end = blank_line.end()
+            if not ended and end == len(buffer) and buffer[-1] == 0x0D:
+                break
+            records.append(bytes(memoryview(buffer)[start:end]))
+            start = end
+        del blank_line  # a live match holds the buffer, which could then not be shortened
+        if start:
+            del buffer[:start]
+        self._searched = max(0, len(buffer) - _LONGEST_BLANK_LINE)
+        return records
+
+
+def parse_record(record: bytes) -> SseEvent:
+    """Return the event name and data of one record; comments and unknown fields are skipped.
+
+    The last `event` field counts; bytes of the name that are no UTF-8 become U+FFFD.
+    """
+    event: str | None = None
+    data: list[bytes] = []
+    for line in record.split(b"\n") if b"\r" not in record else _LINE_END.split(record):
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            event = value.removeprefix(b" ").decode("utf-8", "replace")
+    return SseEvent(event, b"\n".join(data) if data else None)
+
+
+def encode_event(event: str, data: Mapping[str, Any]) -> bytes:
+    """Return one record: an `event` line, a `data` line of compact JSON, a blank line."""
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), orjson.dumps(data))
