@@ -1,0 +1,108 @@
+"""The most that a request can cost before it is known what it will: the same rates as `cost`, at their dearest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from channeling.pricing.model_price import TOKENS_PER_RATE, ModelPrice, Rates, rates_of, surcharge_of
+from channeling.usage.token_counts import BillingTerms
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleTerms:
+    """Everything that this body and these headers can lead to.
+
+    `service_tiers`, `speeds`: every value that may come back, spelled as in `BillingTerms`. `max_input_tokens`: the
+    bound on input of every kind, which decides the length steps that can be reached; None for no bound.
+    """
+
+    cache_5m: bool = False
+    cache_1h: bool = False
+    service_tiers: tuple[str, ...] = ("standard",)
+    speeds: tuple[str, ...] = ("standard",)
+    inference_geo: str | None = None
+    max_input_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.service_tiers or not self.speeds:
+            raise ValueError("possible terms need at least one service tier and one speed")
+        if self.max_input_tokens is not None and self.max_input_tokens < 0:
+            raise ValueError(f"max_input_tokens must be at least 0, not {self.max_input_tokens!r}")
+
+
+def dearest_input_rate(price: ModelPrice, possible: PossibleTerms) -> int:
+    """Return the most that a token of input can cost, nanodollars per million tokens.
+
+    Providers other than Anthropic cache without being asked, so their cache writes always count.
+    """
+    automatic = price.provider != "anthropic"
+
+    def dearest(rates: Rates) -> int:
+        reachable = [rates.input, rates.cache_read]
+        if possible.cache_5m or automatic:
+            reachable.append(rates.cache_write_5m)
+        if possible.cache_1h:
+            reachable.append(rates.cache_write_1h)
+        return max(reachable)
+
+    return max(_surcharged(price, terms, dearest(rates)) for terms, rates in _reachable(price, possible))
+
+
+def dearest_output_rate(price: ModelPrice, possible: PossibleTerms) -> int:
+    """Return the most that a token of output can cost, nanodollars per million tokens."""
+    return max(_surcharged(price, terms, rates.output) for terms, rates in _reachable(price, possible))
+
+
+def bound_nanousd(
+    price: ModelPrice,
+    possible: PossibleTerms,
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    web_searches: int = 0,
+) -> int:
+    """Return the most that a request of at most these counts can cost, in nanodollars, rounded up once.
+
+    It is a bound on `cost_nanousd` as long as `input_tokens` is at most `possible.max_input_tokens`.
+    """
+    at_rates = input_tokens * dearest_input_rate(price, possible) + output_tokens * dearest_output_rate(
+        price, possible
+    )
+    return -(-at_rates // TOKENS_PER_RATE) + web_searches * price.web_search_nanousd
+
+
+def amount_nanousd(tokens: int, rate: int) -> int:
+    """Return what tokens cost at one rate, in nanodollars, rounded up."""
+    return -(-tokens * rate // TOKENS_PER_RATE)
+
+
+def tokens_within(amount: int, rate: int) -> int | None:
+    """Return how many tokens at one rate fit into an amount of nanodollars; None when the rate is 0: any number.
+
+    The answer's own `amount_nanousd` is never above `amount`.
+    """
+    return None if rate == 0 else max(amount, 0) * TOKENS_PER_RATE // rate
+
+
+def _reachable(price: ModelPrice, possible: PossibleTerms) -> Iterator[tuple[BillingTerms, Rates]]:
+    lengths = [0, *(length + 1 for length in _step_lengths(price))]
+    for tier in possible.service_tiers:
+        for speed in possible.speeds:
+            terms = BillingTerms(tier, speed, possible.inference_geo)
+            for total in lengths:
+                if possible.max_input_tokens is None or total <= possible.max_input_tokens:
+                    yield terms, rates_of(price, terms, total)
+
+
+def _step_lengths(price: ModelPrice) -> set[int]:
+    listings = (price.listed, *(variant.rates for variant in price.variants))
+    return {
+        step.above_tokens
+        for listing in listings
+        for kind in fields(listing)
+        for step in (getattr(listing, kind.name) or ())[1:]
+    }
+
+
+def _surcharged(price: ModelPrice, terms: BillingTerms, rate: int) -> int:
+    numerator, denominator = surcharge_of(price, terms)
+    return -(-rate * numerator // denominator)

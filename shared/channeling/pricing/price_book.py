@@ -1,0 +1,61 @@
+"""Which price holds for a request: there is always one, and it is 0 only where somebody said so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+from channeling.pricing.custom_price import CustomPrice
+from channeling.pricing.model_price import UNLISTED_WEB_SEARCH_NANOUSD, ModelPrice, Rates, flat_rates
+from channeling.pricing.price_table import PriceTable
+from channeling.provider import Provider
+
+_FREE_SUFFIX = ":free"
+_FREE = Rates(0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """The prices of one project: its own, those for all projects, the default table, and a ceiling for the rest.
+
+    Raises ValueError when a rate of the ceiling is 0.
+    """
+
+    default: PriceTable
+    project_prices: Sequence[CustomPrice]
+    global_prices: Sequence[CustomPrice]
+    ceiling: Rates
+
+    def __post_init__(self) -> None:
+        zero = [rate.name for rate in fields(self.ceiling) if getattr(self.ceiling, rate.name) == 0]
+        if zero:
+            raise ValueError(f"the ceiling price must be above 0, and its {zero[0]} rate is 0")
+
+    def price_of(self, provider: Provider, model: str, at_s: float) -> ModelPrice:
+        """Return the price of a model at a time (epoch seconds); it never fails.
+
+        An OpenRouter model whose name ends in `:free` costs nothing, before anything else is looked at
+        (openrouter.ai/docs/guides/routing/model-variants/free).
+        """
+        if provider == "openrouter" and model.lower().endswith(_FREE_SUFFIX):
+            return self._named(ModelPrice(provider, model, model, "free", flat_rates(_FREE)), at_s)
+        listed = self.default.price_of(provider, model, at_s)
+        for prices, source in ((self.project_prices, "custom"), (self.global_prices, "global")):
+            matching = [price for price in prices if price.matches(provider, model, at_s)]
+            if matching:
+                chosen = max(matching, key=lambda price: price.precedence)
+                return self._named(chosen.price_of(provider, model, source), at_s)
+        if listed is not None:
+            return listed
+        return ModelPrice(
+            provider,
+            model,
+            model,
+            "ceiling",
+            flat_rates(self.ceiling),
+            web_search_nanousd=UNLISTED_WEB_SEARCH_NANOUSD[provider],
+        )
+
+    def _named(self, price: ModelPrice, at_s: float) -> ModelPrice:
+        listed = self.default.price_of(price.provider, price.model_id, at_s)
+        if listed is None:
+            return price
+        return replace(price, name=listed.name, context_window=listed.context_window)
