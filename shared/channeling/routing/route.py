@@ -10,7 +10,7 @@ from channeling.provider import Provider
 
 _MAX_MODEL_CHARACTERS = 256
 # Claude Code asks for the long context by suffix, in any case and sometimes doubled; no provider knows it.
-_LONG_CONTEXT_SUFFIX = re.compile(r"(?:\[1m\])+\Z", re.IGNORECASE)
+_LONG_CONTEXT_SUFFIX = "[1m]"
 # The first that matches the whole name wins; `name` is what the provider is sent.
 _ROUTES: tuple[tuple[re.Pattern[str], Provider], ...] = (
     (re.compile(r"(?P<name>claude-.*)"), "anthropic"),
@@ -57,7 +57,10 @@ def route_model(model: str, aliases: Mapping[str, str]) -> Route:
 
 def strip_long_context_suffix(model: str) -> str:
     """Return the model name without trailing `[1m]`, in any case, however often."""
-    return _LONG_CONTEXT_SUFFIX.sub("", model)
+    end = len(model)
+    while model[end - len(_LONG_CONTEXT_SUFFIX) : end].lower() == _LONG_CONTEXT_SUFFIX:
+        end -= len(_LONG_CONTEXT_SUFFIX)
+    return model[:end]
 
 
 def missing_key_message(provider: Provider) -> str:
