@@ -1,0 +1,107 @@
+"""Every condition a budget write is made under, each a clause with its plain reading, in this one place.
+
+DynamoDB's conditions cannot add, so what a clause compares with is computed first (`room = limit − amount`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from channeling.dynamodb import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of a ConditionExpression with the names and values it uses."""
+
+    text: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+def all_of(*clauses: Clause) -> Clause:
+    """All of the clauses hold."""
+    return Clause(
+        " AND ".join(f"({clause.text})" for clause in clauses),
+        {name: to for clause in clauses for name, to in clause.names.items()},
+        {name: to for clause in clauses for name, to in clause.values.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WindowAttributes:
+    """The attribute names of one of the two windows that an item holds."""
+
+    start: str
+    committed: str
+    settled: str
+    holds: str
+
+
+CURRENT = WindowAttributes("window_start", "committed", "settled", "holds")
+PREVIOUS = WindowAttributes("prev_start", "prev_committed", "prev_settled", "prev_holds")
+
+
+def window_is_live(now_s: int) -> Clause:
+    """The item has a window and it has not ended."""
+    return Clause("window_end > :now", values={":now": now_s})
+
+
+def window_is_absent() -> Clause:
+    """The item has never had a window (it may hold a revocation or a raise)."""
+    return Clause("attribute_not_exists(window_end)")
+
+
+def window_end_is(seen_s: int) -> Clause:
+    """The window that was seen to have ended is still the one that stands there: nobody rolled it meanwhile."""
+    return Clause("window_end = :seen_end", values={":seen_end": seen_s})
+
+
+def previous_window_is_closed() -> Clause:
+    """The window before has no hold left, so that it may be overwritten."""
+    return Clause("attribute_not_exists(prev_holds) OR size(prev_holds) = :none", values={":none": 0})
+
+
+def committed_leaves_room(limit: int, amount: int, attributes: WindowAttributes = CURRENT) -> Clause:
+    """What is settled and held, plus this amount, stays within the limit."""
+    return Clause(f"{attributes.committed} <= :room", values={":room": limit - amount})
+
+
+def committed_is_below(limit: int) -> Clause:
+    """The soft rule: admit whatever it may cost while the limit is not reached."""
+    return Clause("committed < :soft_limit", values={":soft_limit": limit})
+
+
+def hold_is_new(hold_id: str) -> Clause:
+    """This hold has not landed already (the answer to a first try may have been lost)."""
+    return Clause("attribute_not_exists(holds.#id)", {"#id": hold_id})
+
+
+def a_slot_is_free(max_concurrent: int) -> Clause:
+    """The user has fewer requests in flight than the project allows."""
+    return Clause("size(holds) < :max_concurrent", values={":max_concurrent": max_concurrent})
+
+
+def token_is_not_revoked(issued_at_ms: int) -> Clause:
+    """The token was issued after the user's last revocation."""
+    return Clause(
+        "attribute_not_exists(revoked_before) OR revoked_before < :issued_at",
+        values={":issued_at": issued_at_ms},
+    )
+
+
+def raise_is(amount: int) -> Clause:
+    """The raise that was counted in is still there, and is for the window that stands there."""
+    return Clause(
+        "#raise.amount = :raise_seen AND #raise.window_start = window_start",
+        {"#raise": "raise"},
+        {":raise_seen": amount},
+    )
+
+
+def hold_is(hold_id: str, held: int, window_start_s: int, attributes: WindowAttributes) -> Clause:
+    """The hold stands at the amount last seen, in the window that it was admitted in."""
+    return Clause(
+        f"{attributes.holds}.#id = :held AND {attributes.start} = :mine",
+        {"#id": hold_id},
+        {":held": held, ":mine": window_start_s},
+    )

@@ -1,0 +1,126 @@
+"""Why a hold was refused: a pure reading of the item that stood in its way."""
+
+from dataclasses import dataclass
+
+from channeling.budgets.item import BudgetItem, BudgetKey, WindowState
+from channeling.enforcement import Enforcement
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAsk:
+    """What a request asks of its user's budget. Money in nanodollars."""
+
+    key: BudgetKey
+    hold_id: str
+    limit: int
+    token_window_start_s: int
+    issued_at_ms: int
+    max_concurrent: int
+    hold_lifetime_s: int
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The token was issued before the user's last revocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyHeld:
+    """Our own write had landed and its answer was lost: go on with it."""
+
+    window: WindowState
+
+
+@dataclass(frozen=True, slots=True)
+class NoWindow:
+    """The user has no window yet: create it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowEnded:
+    """The window, on the grid of `origin_s`, has ended: roll it."""
+
+    window: WindowState
+    origin_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredHolds:
+    """Holds of requests that died stand in the way: reclaim them."""
+
+    holds: tuple[tuple[WindowState, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyConcurrent:
+    """The user has as many requests in flight as the project allows."""
+
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An operator raised this window's limit by `amount`: try with it."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class OverBudget:
+    """It does not fit: what is settled and held leaves too little."""
+
+    window: WindowState
+
+
+@dataclass(frozen=True, slots=True)
+class NothingInTheWay:
+    """Another request changed the item between: hold in the window that stands there now."""
+
+
+Decision = (
+    Revoked
+    | AlreadyHeld
+    | NoWindow
+    | WindowEnded
+    | ExpiredHolds
+    | TooManyConcurrent
+    | Raised
+    | OverBudget
+    | NothingInTheWay
+)
+
+
+def decide(item: BudgetItem, ask: HoldAsk, amount: int, now_s: int, *, raise_counted: int) -> Decision:
+    """Name the reason why `amount` was not held, the first that applies in this order.
+
+    `raise_counted` is what the refused try had added to the limit; a different live raise is worth one more.
+    """
+    if item.revoked_before_ms is not None and item.revoked_before_ms >= ask.issued_at_ms:
+        return Revoked()
+    for window in (item.window, item.previous):
+        if window is not None and ask.hold_id in window.holds:
+            return AlreadyHeld(window)
+    if item.window is None:
+        return NoWindow()
+    ended = item.window.end_s <= now_s
+    if ended and not (item.previous and item.previous.holds):
+        return WindowEnded(item.window, item.origin_s)
+    expired = item.expired_holds(now_s, ask.hold_lifetime_s)
+    if expired:
+        return ExpiredHolds(tuple(expired))
+    if ended:
+        # The window before the ended one still has live holds: only clocks that disagree can bring this
+        # about, and it passes as these end.
+        return TooManyConcurrent(len(item.holds_of_both))
+    if len(item.window.holds) >= ask.max_concurrent:
+        return TooManyConcurrent(len(item.window.holds))
+    if item.live_raise() != raise_counted:
+        return Raised(item.live_raise())
+    limit = ask.limit + raise_counted
+    fits = (
+        item.window.committed < limit
+        if ask.enforcement == "soft"
+        else item.window.committed <= limit - amount
+    )
+    return NothingInTheWay() if fits else OverBudget(item.window)

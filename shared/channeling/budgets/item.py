@@ -1,0 +1,126 @@
+"""The budget item as a value: one per (project, user, window kind).
+
+pk "<project>#<user>"  sk "day"
+origin  window_start  window_end  committed  settled  holds {id: amount}     committed = settled + Σ holds
+prev_start  prev_end  prev_committed  prev_settled  prev_holds   the window before, until its last hold ended
+revoked_before (ms)?   raise {amount, window_start}?
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from channeling.budgets.hold_id import hold_started_s
+from channeling.dynamodb import Item, Value
+from channeling.window_kind import WindowKind
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetKey:
+    """Whose budget, and of which kind: each window kind of a user is a budget of its own."""
+
+    project_id: str
+    user_id: str
+    kind: WindowKind
+
+    @property
+    def partition(self) -> str:
+        """The partition key. Project ids hold no "#", so the first one ends the project."""
+        return f"{self.project_id}#{self.user_id}"
+
+    def item_key(self) -> Item:
+        """Return the DynamoDB key."""
+        return {"pk": self.partition, "sk": self.kind}
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """The money of one window, in nanodollars."""
+
+    start_s: int
+    end_s: int
+    committed: int
+    settled: int
+    holds: Mapping[str, int]
+
+    @property
+    def held(self) -> int:
+        """What requests in flight hold."""
+        return self.committed - self.settled
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """Money added to the limit for one window."""
+
+    amount: int
+    window_start_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetItem:
+    """A budget as it stands in the store. `window` is None where only a revocation or a raise was written."""
+
+    window: WindowState | None = None
+    previous: WindowState | None = None
+    origin_s: int = 0
+    revoked_before_ms: int | None = None
+    raised: Raise | None = None
+    holds_of_both: Mapping[str, int] = field(default_factory=dict)
+
+    def live_raise(self) -> int:
+        """Return what is added to the limit in the current window."""
+        if self.raised and self.window and self.raised.window_start_s == self.window.start_s:
+            return self.raised.amount
+        return 0
+
+    def expired_holds(self, now_s: int, lifetime_s: int) -> list[tuple[WindowState, str]]:
+        """Return the holds, of both windows, whose request must have died: (window, hold id)."""
+        return [
+            (window, hold_id)
+            for window in (self.previous, self.window)
+            if window is not None
+            for hold_id in window.holds
+            if hold_started_s(hold_id) + lifetime_s < now_s
+        ]
+
+
+def budget_item(item: Item | None) -> BudgetItem:
+    """Return the value of a stored item (None: nothing stored)."""
+    if item is None:
+        return BudgetItem()
+    raised = item.get("raise")
+    window = _window_state(item, "window_start", "window_end", "committed", "settled", "holds")
+    previous = _window_state(item, "prev_start", "prev_end", "prev_committed", "prev_settled", "prev_holds")
+    return BudgetItem(
+        window=window,
+        previous=previous,
+        origin_s=_int(item.get("origin", 0)),
+        revoked_before_ms=_int(item["revoked_before"]) if "revoked_before" in item else None,
+        raised=Raise(_int(raised["amount"]), _int(raised["window_start"]))
+        if isinstance(raised, dict)
+        else None,
+        holds_of_both={**(previous.holds if previous else {}), **(window.holds if window else {})},
+    )
+
+
+def _window_state(
+    item: Item, start: str, end: str, committed: str, settled: str, holds: str
+) -> WindowState | None:
+    if end not in item:
+        return None
+    amounts = item[holds]
+    if not isinstance(amounts, dict):
+        raise TypeError(f"{holds} of a budget item is not a map")
+    return WindowState(
+        start_s=_int(item[start]),
+        end_s=_int(item[end]),
+        committed=_int(item[committed]),
+        settled=_int(item[settled]),
+        holds={hold_id: _int(amount) for hold_id, amount in amounts.items()},
+    )
+
+
+def _int(value: Value) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"a budget item holds {value!r} where a whole number belongs")
+    return value

@@ -1,0 +1,100 @@
+"""Ending a hold: the usage record first, then the budget at the cost that stands in that record.
+
+Whoever ends a hold (the request itself, or a later one that finds its process died) puts the record under a key
+made from the hold alone. The first one wins; the loser takes the cost found there. So however many try, and
+wherever any of them dies, one bill is written and the budget settles at that one.
+"""
+
+from dataclasses import dataclass, replace
+
+from channeling.budgets.hold_id import hold_started_s
+from channeling.budgets.item import BudgetItem
+from channeling.budgets.store import BudgetStore, Hold, Refused, window_of
+from channeling.usage.record import RecordKey, UsageRecord, record_key
+from channeling.usage.store import UsageStore
+
+# A hold's amount can change between what we last saw and the settle only if one of our own answers was lost, so
+# that a second look settles it; more than a few are a defect, and the reclaimer's work.
+_MAX_SETTLE_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A hold's end: the record that stands and the budget after it."""
+
+    record: UsageRecord
+    item: BudgetItem
+
+
+def key_of_record(hold: Hold) -> RecordKey:
+    """Return where the record of a hold belongs."""
+    key = hold.key
+    return record_key(key.project_id, key.user_id, key.kind, hold.hold_id, hold_started_s(hold.hold_id))
+
+
+async def end_hold(
+    store: BudgetStore, usage: UsageStore, hold: Hold, record: UsageRecord, *, limit: int | None
+) -> Ended:
+    """End a hold with its bill: `record.cost` is the whole bill, which may be above the hold.
+
+    What is above it is first added to the hold, by as much as `limit` (None: no ceiling) leaves room for; the
+    rest is the record's `uncollected`. Raises StoreUnavailable; ending the same hold again is harmless.
+    """
+    bill = record.cost
+    if bill > hold.amount:
+        hold = await extend_towards(store, hold, bill, limit=limit)
+    cost = min(bill, hold.amount)
+    standing = await usage.put(replace(record, cost=cost, uncollected=bill - cost))
+    return Ended(standing, await settle_hold(store, hold, standing.cost))
+
+
+async def extend_towards(store: BudgetStore, hold: Hold, amount: int, *, limit: int | None) -> Hold:
+    """Raise a hold to `amount`, or to as much of it as fits under `limit`; return the hold as it then stands."""
+    wanted = amount
+    for _ in range(_MAX_SETTLE_TRIES):
+        if wanted <= hold.amount:
+            return hold
+        try:
+            await store.change_hold(hold, wanted, limit=limit)
+            return replace(hold, amount=wanted)
+        except Refused as refused:
+            found = window_of(refused.item, hold.window_start_s)
+            if found is None or hold.hold_id not in found[0].holds:
+                return hold
+            window = found[0]
+            hold = replace(hold, amount=window.holds[hold.hold_id])
+            if limit is not None:
+                wanted = min(amount, hold.amount + max(0, limit - window.committed))
+    return hold
+
+
+async def settle_hold(store: BudgetStore, hold: Hold, cost: int) -> BudgetItem:
+    """Settle a hold at the cost that its record says; a hold that is gone was settled already."""
+    for _ in range(_MAX_SETTLE_TRIES):
+        try:
+            return await store.settle(hold, min(cost, hold.amount))
+        except Refused as refused:
+            found = window_of(refused.item, hold.window_start_s)
+            if found is None or hold.hold_id not in found[0].holds:
+                return refused.item
+            hold = replace(hold, amount=found[0].holds[hold.hold_id])
+    raise RuntimeError("a hold changes as fast as it can be settled; it is left to expire")
+
+
+async def reclaim_hold(store: BudgetStore, usage: UsageStore, hold: Hold) -> None:
+    """End the hold of a request that died: at its record if one was put, else at the amount held, as estimated."""
+    started_s = hold_started_s(hold.hold_id)
+    record = UsageRecord(
+        key=key_of_record(hold),
+        project_id=hold.key.project_id,
+        user_id=hold.key.user_id,
+        window_kind=hold.key.kind,
+        window_start_s=hold.window_start_s,
+        started_ms=started_s * 1000,
+        request_id="",
+        status="reclaimed",
+        cost=hold.amount,
+        estimated=True,
+    )
+    standing = await usage.put(record)
+    await settle_hold(store, hold, standing.cost)

@@ -1,0 +1,218 @@
+"""The budget operations on DynamoDB, each one conditional UpdateItem on one item.
+
+The conditions come from `conditions.py` alone. A refused write raises `Refused` with the item as it stood, which
+`decide` reads. Nothing here loops or chooses: `admission.py` and `settlement.py` own the flow.
+"""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from channeling.budgets.conditions import (
+    CURRENT,
+    PREVIOUS,
+    Clause,
+    WindowAttributes,
+    a_slot_is_free,
+    all_of,
+    committed_is_below,
+    committed_leaves_room,
+    hold_is,
+    hold_is_new,
+    previous_window_is_closed,
+    raise_is,
+    token_is_not_revoked,
+    window_end_is,
+    window_is_absent,
+    window_is_live,
+)
+from channeling.budgets.decide import HoldAsk
+from channeling.budgets.item import BudgetItem, BudgetKey, WindowState, budget_item
+from channeling.budgets.windows import Grid
+from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Update, Value
+from channeling.window_kind import WindowKind
+
+
+class Refused(Exception):
+    """A budget write did not apply; `item` is the budget as it stood."""
+
+    def __init__(self, item: BudgetItem) -> None:
+        super().__init__("a budget write was refused")
+        self.item = item
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money set aside for one request, in nanodollars, in the window that it was admitted in."""
+
+    key: BudgetKey
+    hold_id: str
+    window_start_s: int
+    amount: int
+
+
+class BudgetStore:
+    """The budgets table."""
+
+    def __init__(self, dynamodb: DynamoDB, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    async def read(self, key: BudgetKey) -> BudgetItem:
+        """Return the budget as it stands, read consistently."""
+        return budget_item(await self._dynamodb.get(self._table, key.item_key()))
+
+    async def hold(self, ask: HoldAsk, amount: int, now_s: int, *, raise_counted: int) -> BudgetItem:
+        """Hold `amount` in the live window; return the budget after it, or raise Refused."""
+        limit = ask.limit + raise_counted
+        clauses = [
+            window_is_live(now_s),
+            committed_is_below(limit) if ask.enforcement == "soft" else committed_leaves_room(limit, amount),
+            hold_is_new(ask.hold_id),
+            a_slot_is_free(ask.max_concurrent),
+            token_is_not_revoked(ask.issued_at_ms),
+        ]
+        if raise_counted:
+            clauses.append(raise_is(raise_counted))
+        return await self._apply(
+            ask.key,
+            "SET committed = committed + :amount, holds.#id = :amount",
+            all_of(*clauses),
+            {"#id": ask.hold_id},
+            {":amount": amount},
+        )
+
+    async def create(self, ask: HoldAsk, amount: int, grid: Grid) -> BudgetItem:
+        """Lay the user's first window with this hold in it; return the budget after it, or raise Refused."""
+        return await self._apply(
+            ask.key,
+            "SET origin = :origin, window_start = :start, window_end = :end,"
+            " committed = :amount, settled = :zero, holds = :new",
+            all_of(window_is_absent(), token_is_not_revoked(ask.issued_at_ms)),
+            {},
+            _window_values(grid) | {":amount": amount, ":zero": 0, ":new": {ask.hold_id: amount}},
+        )
+
+    async def roll(self, ask: HoldAsk, amount: int, ended: WindowState, grid: Grid) -> BudgetItem:
+        """Move the ended window aside, on the server, and open the next with this hold in it.
+
+        Returns the budget after it, or raises Refused.
+        """
+        return await self._apply(
+            ask.key,
+            "SET prev_start = window_start, prev_end = window_end, prev_committed = committed,"
+            " prev_settled = settled, prev_holds = holds, origin = :origin, window_start = :start,"
+            " window_end = :end, settled = :zero, committed = :amount, holds = :new",
+            all_of(
+                window_end_is(ended.end_s),
+                previous_window_is_closed(),
+                hold_is_new(ask.hold_id),
+                token_is_not_revoked(ask.issued_at_ms),
+            ),
+            {"#id": ask.hold_id},
+            _window_values(grid) | {":amount": amount, ":zero": 0, ":new": {ask.hold_id: amount}},
+        )
+
+    async def change_hold(self, hold: Hold, amount: int, *, limit: int | None) -> BudgetItem:
+        """Set a hold to another amount: more only within `limit` (None: without one), less always.
+
+        Returns the budget after it, or raises Refused, which also tells of a hold that is gone or was changed.
+        """
+        return await self._in_its_window(hold, amount, limit)
+
+    async def settle(self, hold: Hold, cost: int) -> BudgetItem:
+        """End a hold at its cost, which must not be above it; return the budget after it.
+
+        A hold that is gone raises Refused: it was settled before.
+        """
+        if not 0 <= cost <= hold.amount:
+            raise ValueError(f"a hold of {hold.amount} cannot settle at {cost}")
+        values: dict[str, Value] = {":delta": cost - hold.amount, ":cost": cost}
+        refused = Refused(BudgetItem())
+        for attributes in (CURRENT, PREVIOUS):
+            try:
+                return await self._apply(
+                    hold.key,
+                    f"SET {attributes.committed} = {attributes.committed} + :delta,"
+                    f" {attributes.settled} = {attributes.settled} + :cost REMOVE {attributes.holds}.#id",
+                    hold_is(hold.hold_id, hold.amount, hold.window_start_s, attributes),
+                    {},
+                    values,
+                )
+            except Refused as error:
+                refused = error
+                if not _stands_in_previous(error.item, hold):
+                    break
+        raise refused
+
+    async def revoke(self, project_id: str, user_id: str, before_ms: int) -> None:
+        """Refuse, on all four window kinds at once, every token of this user issued up to `before_ms`."""
+        await self._dynamodb.transact(
+            [
+                Update(
+                    self._table,
+                    BudgetKey(project_id, user_id, kind).item_key(),
+                    "SET revoked_before = :before",
+                    values={":before": before_ms},
+                )
+                for kind in get_args(WindowKind)
+            ]
+        )
+
+    async def _in_its_window(self, hold: Hold, amount: int, limit: int | None) -> BudgetItem:
+        more = amount - hold.amount
+        refused = Refused(BudgetItem())
+        for attributes in (CURRENT, PREVIOUS):
+            clauses = [hold_is(hold.hold_id, hold.amount, hold.window_start_s, attributes)]
+            if more > 0 and limit is not None:
+                clauses.append(committed_leaves_room(limit, more, attributes))
+            try:
+                return await self._apply(
+                    hold.key,
+                    f"SET {attributes.committed} = {attributes.committed} + :more, {attributes.holds}.#id = :new",
+                    all_of(*clauses),
+                    {},
+                    {":more": more, ":new": amount},
+                )
+            except Refused as error:
+                refused = error
+                if not _stands_in_previous(error.item, hold):
+                    break
+        raise refused
+
+    async def _apply(
+        self,
+        key: BudgetKey,
+        expression: str,
+        condition: Clause,
+        names: dict[str, str],
+        values: dict[str, Value],
+    ) -> BudgetItem:
+        update = Update(
+            self._table,
+            key.item_key(),
+            expression,
+            condition.text,
+            {**condition.names, **names},
+            {**condition.values, **values},
+        )
+        try:
+            return budget_item(await self._dynamodb.update(update))
+        except ConditionFailed as refused:
+            raise Refused(budget_item(refused.item)) from refused
+
+
+def window_of(item: BudgetItem, window_start_s: int) -> tuple[WindowState, WindowAttributes] | None:
+    """Return the window of an item that began then, current or previous."""
+    for window, attributes in ((item.window, CURRENT), (item.previous, PREVIOUS)):
+        if window is not None and window.start_s == window_start_s:
+            return window, attributes
+    return None
+
+
+def _stands_in_previous(item: BudgetItem, hold: Hold) -> bool:
+    found = window_of(item, hold.window_start_s)
+    return found is not None and found[1] is PREVIOUS and hold.hold_id in found[0].holds
+
+
+def _window_values(grid: Grid) -> Item:
+    return {":origin": grid.origin_s, ":start": grid.window.start_s, ":end": grid.window.end_s}

@@ -1,0 +1,98 @@
+"""The usage record: what one request was billed, and the only place that says so. No prompt or answer text."""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+from channeling.dynamodb import Item, Value
+from channeling.usage.token_counts import TokenCounts
+from channeling.window_kind import WindowKind
+
+SHARDS = 8
+RETENTION_S = 400 * 86_400
+
+Status = Literal["ok", "refused", "failed", "cancelled", "reclaimed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """Where the record of a hold lives: made from the hold alone, so that whoever ends it finds the same place."""
+
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One request's bill. Money in nanodollars, times in milliseconds since the epoch.
+
+    `cost` is what was taken from the budget; `uncollected` is what the provider billed beyond it. `estimated`
+    says that the provider's own figures never came. `status`: ok; refused (no upstream answered: 0); failed (the
+    upstream broke off or answered an error); cancelled (the client left); reclaimed (our process died).
+    """
+
+    key: RecordKey
+    project_id: str
+    user_id: str
+    window_kind: WindowKind
+    window_start_s: int
+    started_ms: int
+    request_id: str
+    status: Status
+    cost: int
+    uncollected: int = 0
+    provider: str = ""
+    model_asked: str = ""
+    model_used: str = ""
+    price_source: str = ""
+    counts: TokenCounts = field(default_factory=TokenCounts)
+    stop_reason: str = ""
+    duration_ms: int = 0
+    first_token_ms: int | None = None
+    streamed: bool = False
+    estimated: bool = False
+    clamped: bool = False
+    cut: bool = False
+    kind: Literal["request", "adjustment", "correction"] = "request"
+
+
+def record_key(project_id: str, user_id: str, kind: WindowKind, hold_id: str, started_s: int) -> RecordKey:
+    """Return the key of a hold's record: partition by project, hour of its start and one of 8 shards.
+
+    The digest of user and window kind is in the sort key because hold ids are random per user: two users' holds
+    of the same id must not share a bill.
+    """
+    owner = hashlib.sha256(f"{project_id}#{user_id}#{kind}".encode()).hexdigest()[:24]
+    shard = hashlib.sha256(hold_id.encode()).digest()[0] % SHARDS
+    return RecordKey(f"{project_id}#{started_s // 3600}#{shard}", f"{hold_id}#{owner}")
+
+
+def record_item(record: UsageRecord) -> Item:
+    """Return the DynamoDB item of a record."""
+    item: Item = {
+        "pk": record.key.pk,
+        "sk": record.key.sk,
+        "user_key": f"{record.project_id}#{record.user_id}",
+        "expires_at": record.started_ms // 1000 + RETENTION_S,
+    }
+    for part in fields(record):
+        if part.name not in ("key", "counts"):
+            item[part.name] = getattr(record, part.name)
+    item["counts"] = {count.name: getattr(record.counts, count.name) for count in fields(TokenCounts)}
+    return item
+
+
+def usage_record(item: Item) -> UsageRecord:
+    """Return the record of a DynamoDB item."""
+    counts = item["counts"]
+    if not isinstance(counts, dict):
+        raise TypeError("a usage record's counts are not a map")
+    values: dict[str, Value] = {
+        part.name: item[part.name]
+        for part in fields(UsageRecord)
+        if part.name not in ("key", "counts") and part.name in item
+    }
+    key = RecordKey(str(item["pk"]), str(item["sk"]))
+    known = {count.name: counts[count.name] for count in fields(TokenCounts) if count.name in counts}
+    # Stored values have the field types: record_item wrote them.
+    return UsageRecord(key=key, counts=TokenCounts(**known), **values)  # type: ignore[arg-type]
