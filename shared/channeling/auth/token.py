@@ -16,8 +16,9 @@ from channeling.errors import AuthenticationFailed
 
 MAX_CLOCK_AHEAD_S = 60
 MAX_MODELS = 256
-_MAX_USER_ID_CHARACTERS = 256
-_MAX_USER_ID_BYTES = 1_024
+_MAX_USER_ID_CHARACTERS = (
+    256  # and so at most 1,024 bytes of UTF-8, of the 2,048 that a DynamoDB key may have
+)
 _MAX_MODEL_CHARACTERS = 256
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -113,7 +114,6 @@ def _read_user_id(user_id: Any) -> str:
         or not 1 <= len(user_id) <= _MAX_USER_ID_CHARACTERS
         # "Cs": a lone surrogate, which UTF-8, and so DynamoDB, cannot hold.
         or any(unicodedata.category(character) in {"Cc", "Cs"} for character in user_id)
-        or len(user_id.encode()) > _MAX_USER_ID_BYTES
     ):
         raise AuthenticationFailed(
             "The token's sub must be a user id of 1 to 256 characters without control characters."
