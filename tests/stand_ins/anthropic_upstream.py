@@ -1,0 +1,431 @@
+"""A stand-in for the Anthropic API: a real HTTP server on loopback that can be as nasty as a test wants.
+
+In this process:   with AnthropicUpstream(Script(...)) as upstream: ... upstream.base_url, upstream.requests
+In its own:        python -m tests.stand_ins.anthropic_upstream [--port N]
+                   prints {"base_url": ...}; scripts by name (NAMED_SCRIPTS), GET /stand-in/requests,
+                   POST /stand-in/release?count=N
+
+It runs on a thread with an event loop of its own, so that blocking and asyncio tests can both use it. Tests wait on
+conditions: `wait_until` (blocking; from asyncio: `await asyncio.to_thread(upstream.wait_until, ...)`).
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import gzip
+import socket
+import struct
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs
+
+import orjson
+
+from tests.stand_ins.anthropic_script import (
+    NAMED_SCRIPTS,
+    Ending,
+    Event,
+    Script,
+    encoded,
+    events_of,
+    message_of,
+)
+
+SCRIPT_HEADER = "anthropic-stand-in"
+SCRIPT_MODEL = "claude-stand-in-"
+# What the real API and its edge send along, and a gateway must not hand on.
+ACCOUNT_HEADERS = (
+    ("anthropic-organization-id", "org-of-the-project"),
+    ("anthropic-ratelimit-requests-remaining", "49"),
+    ("set-cookie", "__cf_bm=edge; path=/"),
+    ("cf-ray", "9a3f0c-FRA"),
+    ("server", "stand-in"),
+)
+
+
+@dataclass(slots=True)
+class RecordedRequest:
+    """One request as it came, and what became of it."""
+
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    connection: int
+    client_left: bool = False
+    answered: bool = False
+    pieces_sent: int = 0
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, if it came once; raise ValueError when it came more often."""
+        values = [value for key, value in self.headers if key == name]
+        if len(values) > 1:
+            raise ValueError(f"{name} came {len(values)} times")
+        return values[0] if values else None
+
+    def json(self) -> Any:
+        """The body, parsed."""
+        return orjson.loads(self.body)
+
+
+@dataclass(slots=True)
+class _Connection:
+    number: int
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    unread: bytes = b""
+
+    async def line(self) -> bytes:
+        unread, self.unread = self.unread, b""
+        return unread + await self.reader.readline()
+
+
+class _ClientLeft(Exception):
+    """The client closed its end before the answer was whole."""
+
+
+@dataclass(slots=True)
+class AnthropicUpstream:
+    """The running server; its script can be changed at any time."""
+
+    script: Script | None = None
+    port: int = 0
+    requests: list[RecordedRequest] = field(default_factory=list)
+    connections: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _queue: list[Script] = field(default_factory=list)
+    _named: Counter[str] = field(default_factory=Counter)
+    _released: int = 0
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _gate: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _server: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _thread: threading.Thread | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The address, as the official SDK takes it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._loop.run_forever, name="anthropic-upstream", daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread is not None:
+            self._thread.join(10)
+        self._loop.close()
+
+    def then(self, *scripts: Script) -> None:
+        """Answer the next requests with these scripts, one each, before the standing one is used again."""
+        self._queue.extend(scripts)
+
+    def release(self, pieces: int = sys.maxsize) -> None:
+        """Let gated answers send this many more pieces of content, between them."""
+
+        async def release() -> None:
+            async with self._gate:
+                self._released += pieces
+                self._gate.notify_all()
+
+        asyncio.run_coroutine_threadsafe(release(), self._loop).result(10)
+
+    def wait_until(self, holds: Callable[[list[RecordedRequest]], bool], timeout_s: float = 20.0) -> None:
+        """Block until a condition on the recorded requests holds; raise TimeoutError."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: holds(self.requests), timeout_s):
+                raise TimeoutError(f"the stand-in saw only {self.requests}")
+
+    async def _start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=64 * 1024 * 1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _note(self, request: RecordedRequest, **changes: Any) -> None:
+        with self._changed:
+            for name, value in changes.items():
+                setattr(request, name, value)
+            self._changed.notify_all()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self.connections += 1
+        connection = _Connection(self.connections, reader, writer)
+        with contextlib.suppress(
+            ConnectionError, asyncio.IncompleteReadError, _ClientLeft, asyncio.CancelledError
+        ):
+            while (request := await _read_request(connection)) is not None:
+                if request.path.startswith("/stand-in/"):
+                    await self._control(connection, request)
+                    continue
+                with self._changed:
+                    self.requests.append(request)
+                    self._changed.notify_all()
+                await self._answer_watched(connection, request)
+        writer.transport.abort()
+
+    async def _answer_watched(self, connection: _Connection, request: RecordedRequest) -> None:
+        """Answer while listening for the client's leaving; a byte of its next request is kept for that."""
+        watch = asyncio.ensure_future(connection.reader.read(1))
+        answer = asyncio.ensure_future(self._answer(connection, request))
+        try:
+            await asyncio.wait({watch, answer}, return_when=asyncio.FIRST_COMPLETED)
+            if watch.done() and not _byte_of(watch):
+                answer.cancel()
+                await asyncio.gather(answer, return_exceptions=True)
+                if not request.answered:
+                    self._note(request, client_left=True)
+                raise _ClientLeft
+            await answer
+        except ConnectionError:
+            self._note(request, client_left=True)
+            raise
+        finally:
+            answer.cancel()
+            if watch.done():
+                connection.unread = _byte_of(watch)
+            else:
+                watch.cancel()
+            await asyncio.gather(watch, answer, return_exceptions=True)
+
+    async def _control(self, connection: _Connection, request: RecordedRequest) -> None:
+        if request.path == "/stand-in/release":
+            count = int(parse_qs(request.query).get("count", ["1000000"])[0])
+            async with self._gate:
+                self._released += count
+                self._gate.notify_all()
+            await _send_whole(connection, 200, b"{}", [("content-type", "application/json")])
+            return
+        listing = [
+            {
+                "method": seen.method,
+                "path": seen.path,
+                "query": seen.query,
+                "headers": seen.headers,
+                "body_base64": base64.b64encode(seen.body).decode(),
+                "client_left": seen.client_left,
+                "answered": seen.answered,
+                "pieces_sent": seen.pieces_sent,
+            }
+            for seen in self.requests
+        ]
+        await _send_whole(connection, 200, orjson.dumps(listing), [("content-type", "application/json")])
+
+    def _script_for(self, request: RecordedRequest, model: str) -> Script:
+        name = request.header(SCRIPT_HEADER)
+        if name is None and model.startswith(SCRIPT_MODEL):
+            name = model.removeprefix(SCRIPT_MODEL)
+        if name is not None:
+            scripts = NAMED_SCRIPTS[name]
+            self._named[name] += 1
+            return scripts[min(self._named[name], len(scripts)) - 1]
+        if self._queue:
+            return self._queue.pop(0)
+        return self.script if self.script is not None else Script()
+
+    async def _answer(self, connection: _Connection, request: RecordedRequest) -> None:
+        try:
+            asked = orjson.loads(request.body)
+        except orjson.JSONDecodeError:
+            asked = {}
+        model = str(asked.get("model"))
+        script = self._script_for(request, model)
+        if not script.answers:
+            await asyncio.Event().wait()
+        number = len(self.requests)
+        headers = [("request-id", f"req_standin_{number}"), *ACCOUNT_HEADERS, *script.headers]
+        input_tokens = len(request.body) // 8 if script.input_tokens is None else script.input_tokens
+        if script.status != 200 or script.body is not None:
+            headers.append(("content-type", script.content_type))
+            await _send_whole(connection, script.status, script.body or b"", headers)
+        elif request.path == "/v1/messages/count_tokens":
+            headers.append(("content-type", "application/json"))
+            await _send_whole(connection, 200, orjson.dumps({"input_tokens": input_tokens}), headers)
+        elif request.path != "/v1/messages":
+            not_found = NAMED_SCRIPTS["404"][0].body or b""
+            await _send_whole(connection, 404, not_found, [*headers, ("content-type", "application/json")])
+        else:
+            events = events_of(
+                script, model=model, max_tokens=asked.get("max_tokens", 0), input_tokens=input_tokens
+            )
+            if asked.get("stream"):
+                await self._stream(connection, request, script, list(events), headers)
+            else:
+                headers.append(("content-type", "application/json"))
+                body = orjson.dumps(message_of(events))
+                if script.compress:
+                    body = gzip.compress(body)
+                    headers.append(("content-encoding", "gzip"))
+                if script.gated:
+                    await self._pass_gate()
+                await _send_whole(connection, 200, body, headers, ending=script.ending)
+        self._note(request, answered=True)
+
+    async def _stream(
+        self,
+        connection: _Connection,
+        request: RecordedRequest,
+        script: Script,
+        events: list[Event],
+        headers: list[tuple[str, str]],
+    ) -> None:
+        headers += [("content-type", "text/event-stream; charset=utf-8"), ("transfer-encoding", "chunked")]
+        compressor = _Gzip() if script.compress else None
+        if compressor is not None:
+            headers.append(("content-encoding", "gzip"))
+        await _send_head(connection, 200, headers)
+        if script.ending != "complete":
+            kept = len(events) - 2 if script.records_before_ending is None else script.records_before_ending
+            events = events[:kept]
+        for event in events:
+            if event[0] == "content_block_delta":
+                if script.gated:
+                    await self._pass_gate()
+                self._note(request, pieces_sent=request.pieces_sent + 1)
+            record = encoded(event, script.line_end)
+            await _send_cut(connection, compressor(record) if compressor else record, script.bytes_per_write)
+        match script.ending:
+            case "reset":
+                _reset(connection)
+            case "hang":
+                await asyncio.Event().wait()
+            case "garbage":
+                await _send_chunk(connection, b"\x00\xff\xfe<html>what is this</html>\n\ndata: {broken\n\n")
+            case "error":
+                overloaded = {"type": "overloaded_error", "message": "Overloaded"}
+                error = ("error", {"type": "error", "error": overloaded, "request_id": "req_standin"})
+                await _send_chunk(connection, encoded(error, script.line_end))
+        if compressor is not None:
+            await _send_chunk(connection, compressor.end())
+        await _send_raw(connection, b"0\r\n\r\n")
+
+    async def _pass_gate(self) -> None:
+        async with self._gate:
+            await self._gate.wait_for(lambda: self._released > 0)
+            self._released -= 1
+
+
+class _Gzip:
+    """A compressor that flushes with each event, as a proxy that compresses streams does."""
+
+    def __init__(self) -> None:
+        import zlib
+
+        self._compressor = zlib.compressobj(wbits=31)
+        self._flush = zlib.Z_SYNC_FLUSH
+
+    def __call__(self, piece: bytes) -> bytes:
+        return self._compressor.compress(piece) + self._compressor.flush(self._flush)
+
+    def end(self) -> bytes:
+        return self._compressor.flush()
+
+
+def closed_port_url() -> str:
+    """Return the address of a port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def _read_request(connection: _Connection) -> RecordedRequest | None:
+    request_line = await connection.line()
+    if not request_line.strip():
+        return None
+    method, target, _ = request_line.decode("latin-1").split(" ")
+    headers: list[tuple[str, str]] = []
+    while (line := await connection.line()) not in (b"\r\n", b""):
+        name, _, value = line.decode("latin-1").partition(":")
+        headers.append((name.strip().lower(), value.strip()))
+    length = int(dict(headers).get("content-length", "0"))
+    body = await connection.reader.readexactly(length) if length else b""
+    path, _, query = target.partition("?")
+    return RecordedRequest(method, path, query, headers, body, connection.number)
+
+
+async def _send_whole(
+    connection: _Connection,
+    status: int,
+    body: bytes,
+    headers: list[tuple[str, str]],
+    *,
+    ending: Ending = "complete",
+) -> None:
+    """Send an answer of known length; one that ends in `reset` or `hang` does so half-way."""
+    await _send_head(connection, status, [*headers, ("content-length", str(len(body)))])
+    if ending in ("reset", "hang"):
+        await _send_raw(connection, body[: len(body) // 2])
+        if ending == "reset":
+            _reset(connection)
+        await asyncio.Event().wait()
+    await _send_raw(connection, body)
+
+
+async def _send_head(connection: _Connection, status: int, headers: list[tuple[str, str]]) -> None:
+    lines = [f"HTTP/1.1 {status} stand-in", *(f"{name}: {value}" for name, value in headers), "", ""]
+    await _send_raw(connection, "\r\n".join(lines).encode("latin-1"))
+
+
+async def _send_cut(connection: _Connection, piece: bytes, bytes_per_write: int) -> None:
+    step = bytes_per_write or len(piece)
+    for start in range(0, len(piece), step):
+        await _send_chunk(connection, piece[start : start + step])
+
+
+async def _send_chunk(connection: _Connection, piece: bytes) -> None:
+    if piece:
+        await _send_raw(connection, b"%x\r\n%b\r\n" % (len(piece), piece))
+
+
+async def _send_raw(connection: _Connection, piece: bytes) -> None:
+    connection.writer.write(piece)
+    await connection.writer.drain()
+
+
+def _reset(connection: _Connection) -> None:
+    """Close with a TCP reset, as a crashed process behind a proxy does."""
+    sock = connection.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.writer.transport.abort()
+    raise ConnectionResetError("the script asked for a reset")
+
+
+def _byte_of(watch: asyncio.Future[bytes]) -> bytes:
+    return b"" if watch.cancelled() or watch.exception() is not None else watch.result()
+
+
+def main() -> None:
+    """Serve until standard input ends or the process is stopped."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--port", type=int, default=0)
+    with AnthropicUpstream(port=arguments.parse_args().port) as upstream:
+        sys.stdout.write(orjson.dumps({"base_url": upstream.base_url}).decode() + "\n")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
