@@ -21,13 +21,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 from urllib.parse import urlsplit
 
+from channeling.enforcement import Enforcement
 from channeling.provider import Provider
 from channeling.tables import TableNames
-
-Enforcement = Literal["strict", "soft", "elastic"]
 
 # Each in the convention of that vendor's own SDK, so that a value set for the SDK works here.
 DEFAULT_BASE_URLS: Mapping[Provider, str] = MappingProxyType(

@@ -1,0 +1,1 @@
+"""Projects: who may mint tokens, which providers answer, and under which rules."""

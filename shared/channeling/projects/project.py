@@ -1,0 +1,69 @@
+"""A project: one team's providers, secrets and rules, as the request path knows it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Literal
+
+from channeling.dynamodb import Item
+from channeling.enforcement import Enforcement
+from channeling.provider import Provider
+
+ProjectStatus = Literal["active", "disabled"]
+
+# Also the set of ids that may reach a table key: no '#', which separates the parts of keys.
+PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+def is_project_id(text: str) -> bool:
+    """Tell whether a text has the form of a project id."""
+    return PROJECT_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRules:
+    """What an operator sets of a project. None: as the deployment's settings say. Money in microdollars."""
+
+    name: str
+    status: ProjectStatus = "active"
+    enforcement: Enforcement | None = None
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    max_concurrent: int | None = None
+    max_ai_microusd: int | None = None
+    allow_unbounded_tools: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSecrets:
+    """What is stored encrypted: at most two HMAC secrets, each of them active, and the providers' keys."""
+
+    hmac_secrets: tuple[str, ...] = field(default=(), repr=False)
+    provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project(ProjectRules):
+    """A project's rules, its secrets in the clear and its custom prices as they are stored."""
+
+    project_id: str
+    hmac_secrets: tuple[str, ...] = field(default=(), repr=False)
+    provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    price_items: tuple[Item, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        project_id: str,
+        rules: ProjectRules,
+        secrets: ProjectSecrets,
+        price_items: tuple[Item, ...] = (),
+    ) -> "Project":
+        """Join the parts as they are stored."""
+        return cls(
+            **{rule.name: getattr(rules, rule.name) for rule in fields(ProjectRules)},
+            project_id=project_id,
+            hmac_secrets=secrets.hmac_secrets,
+            provider_keys=secrets.provider_keys,
+            price_items=price_items,
+        )
