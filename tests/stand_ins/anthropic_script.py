@@ -166,7 +166,7 @@ def events_of(script: Script, *, model: str, max_tokens: int, input_tokens: int)
         "service_tier": "standard",
         **script.usage,
     }
-    message = {
+    message: dict[str, Any] = {
         "id": MESSAGE_ID,
         "type": "message",
         "role": "assistant",

@@ -15,7 +15,6 @@ import base64
 import contextlib
 import gzip
 import socket
-import struct
 import sys
 import threading
 from collections import Counter
@@ -29,12 +28,24 @@ import orjson
 
 from tests.stand_ins.anthropic_script import (
     NAMED_SCRIPTS,
-    Ending,
     Event,
     Script,
     encoded,
     events_of,
     message_of,
+)
+from tests.stand_ins.raw_http import (
+    ClientLeft,
+    Connection,
+    Gzip,
+    RecordedRequest,
+    read_request,
+    reset,
+    send_chunk,
+    send_cut,
+    send_head,
+    send_raw,
+    send_whole,
 )
 
 SCRIPT_HEADER = "anthropic-stand-in"
@@ -47,48 +58,6 @@ ACCOUNT_HEADERS = (
     ("cf-ray", "9a3f0c-FRA"),
     ("server", "stand-in"),
 )
-
-
-@dataclass(slots=True)
-class RecordedRequest:
-    """One request as it came, and what became of it."""
-
-    method: str
-    path: str
-    query: str
-    headers: list[tuple[str, str]]
-    body: bytes
-    connection: int
-    client_left: bool = False
-    answered: bool = False
-    pieces_sent: int = 0
-
-    def header(self, name: str) -> str | None:
-        """The value of a header, if it came once; raise ValueError when it came more often."""
-        values = [value for key, value in self.headers if key == name]
-        if len(values) > 1:
-            raise ValueError(f"{name} came {len(values)} times")
-        return values[0] if values else None
-
-    def json(self) -> Any:
-        """The body, parsed."""
-        return orjson.loads(self.body)
-
-
-@dataclass(slots=True)
-class _Connection:
-    number: int
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    unread: bytes = b""
-
-    async def line(self) -> bytes:
-        unread, self.unread = self.unread, b""
-        return unread + await self.reader.readline()
-
-
-class _ClientLeft(Exception):
-    """The client closed its end before the answer was whole."""
 
 
 @dataclass(slots=True)
@@ -172,11 +141,11 @@ class AnthropicUpstream:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self.connections += 1
-        connection = _Connection(self.connections, reader, writer)
+        connection = Connection(self.connections, reader, writer)
         with contextlib.suppress(
-            ConnectionError, asyncio.IncompleteReadError, _ClientLeft, asyncio.CancelledError
+            ConnectionError, asyncio.IncompleteReadError, ClientLeft, asyncio.CancelledError
         ):
-            while (request := await _read_request(connection)) is not None:
+            while (request := await read_request(connection)) is not None:
                 if request.path.startswith("/stand-in/"):
                     await self._control(connection, request)
                     continue
@@ -186,7 +155,7 @@ class AnthropicUpstream:
                 await self._answer_watched(connection, request)
         writer.transport.abort()
 
-    async def _answer_watched(self, connection: _Connection, request: RecordedRequest) -> None:
+    async def _answer_watched(self, connection: Connection, request: RecordedRequest) -> None:
         """Answer while listening for the client's leaving; a byte of its next request is kept for that."""
         watch = asyncio.ensure_future(connection.reader.read(1))
         answer = asyncio.ensure_future(self._answer(connection, request))
@@ -197,7 +166,7 @@ class AnthropicUpstream:
                 await asyncio.gather(answer, return_exceptions=True)
                 if not request.answered:
                     self._note(request, client_left=True)
-                raise _ClientLeft
+                raise ClientLeft
             await answer
         except ConnectionError:
             self._note(request, client_left=True)
@@ -210,13 +179,13 @@ class AnthropicUpstream:
                 watch.cancel()
             await asyncio.gather(watch, answer, return_exceptions=True)
 
-    async def _control(self, connection: _Connection, request: RecordedRequest) -> None:
+    async def _control(self, connection: Connection, request: RecordedRequest) -> None:
         if request.path == "/stand-in/release":
             count = int(parse_qs(request.query).get("count", ["1000000"])[0])
             async with self._gate:
                 self._released += count
                 self._gate.notify_all()
-            await _send_whole(connection, 200, b"{}", [("content-type", "application/json")])
+            await send_whole(connection, 200, b"{}", [("content-type", "application/json")])
             return
         listing = [
             {
@@ -231,7 +200,7 @@ class AnthropicUpstream:
             }
             for seen in self.requests
         ]
-        await _send_whole(connection, 200, orjson.dumps(listing), [("content-type", "application/json")])
+        await send_whole(connection, 200, orjson.dumps(listing), [("content-type", "application/json")])
 
     def _script_for(self, request: RecordedRequest, model: str) -> Script:
         name = request.header(SCRIPT_HEADER)
@@ -245,7 +214,7 @@ class AnthropicUpstream:
             return self._queue.pop(0)
         return self.script if self.script is not None else Script()
 
-    async def _answer(self, connection: _Connection, request: RecordedRequest) -> None:
+    async def _answer(self, connection: Connection, request: RecordedRequest) -> None:
         try:
             asked = orjson.loads(request.body)
         except orjson.JSONDecodeError:
@@ -259,13 +228,13 @@ class AnthropicUpstream:
         input_tokens = len(request.body) // 8 if script.input_tokens is None else script.input_tokens
         if script.status != 200 or script.body is not None:
             headers.append(("content-type", script.content_type))
-            await _send_whole(connection, script.status, script.body or b"", headers)
+            await send_whole(connection, script.status, script.body or b"", headers)
         elif request.path == "/v1/messages/count_tokens":
             headers.append(("content-type", "application/json"))
-            await _send_whole(connection, 200, orjson.dumps({"input_tokens": input_tokens}), headers)
+            await send_whole(connection, 200, orjson.dumps({"input_tokens": input_tokens}), headers)
         elif request.path != "/v1/messages":
             not_found = NAMED_SCRIPTS["404"][0].body or b""
-            await _send_whole(connection, 404, not_found, [*headers, ("content-type", "application/json")])
+            await send_whole(connection, 404, not_found, [*headers, ("content-type", "application/json")])
         else:
             events = events_of(
                 script, model=model, max_tokens=asked.get("max_tokens", 0), input_tokens=input_tokens
@@ -280,22 +249,23 @@ class AnthropicUpstream:
                     headers.append(("content-encoding", "gzip"))
                 if script.gated:
                     await self._pass_gate()
-                await _send_whole(connection, 200, body, headers, ending=script.ending)
+                ending = script.ending if script.ending in ("reset", "hang") else "complete"
+                await send_whole(connection, 200, body, headers, ending=ending)
         self._note(request, answered=True)
 
     async def _stream(
         self,
-        connection: _Connection,
+        connection: Connection,
         request: RecordedRequest,
         script: Script,
         events: list[Event],
         headers: list[tuple[str, str]],
     ) -> None:
         headers += [("content-type", "text/event-stream; charset=utf-8"), ("transfer-encoding", "chunked")]
-        compressor = _Gzip() if script.compress else None
+        compressor = Gzip() if script.compress else None
         if compressor is not None:
             headers.append(("content-encoding", "gzip"))
-        await _send_head(connection, 200, headers)
+        await send_head(connection, 200, headers)
         if script.ending != "complete":
             kept = len(events) - 2 if script.records_before_ending is None else script.records_before_ending
             events = events[:kept]
@@ -305,21 +275,21 @@ class AnthropicUpstream:
                     await self._pass_gate()
                 self._note(request, pieces_sent=request.pieces_sent + 1)
             record = encoded(event, script.line_end)
-            await _send_cut(connection, compressor(record) if compressor else record, script.bytes_per_write)
+            await send_cut(connection, compressor(record) if compressor else record, script.bytes_per_write)
         match script.ending:
             case "reset":
-                _reset(connection)
+                reset(connection)
             case "hang":
                 await asyncio.Event().wait()
             case "garbage":
-                await _send_chunk(connection, b"\x00\xff\xfe<html>what is this</html>\n\ndata: {broken\n\n")
+                await send_chunk(connection, b"\x00\xff\xfe<html>what is this</html>\n\ndata: {broken\n\n")
             case "error":
                 overloaded = {"type": "overloaded_error", "message": "Overloaded"}
                 error = ("error", {"type": "error", "error": overloaded, "request_id": "req_standin"})
-                await _send_chunk(connection, encoded(error, script.line_end))
+                await send_chunk(connection, encoded(error, script.line_end))
         if compressor is not None:
-            await _send_chunk(connection, compressor.end())
-        await _send_raw(connection, b"0\r\n\r\n")
+            await send_chunk(connection, compressor.end())
+        await send_raw(connection, b"0\r\n\r\n")
 
     async def _pass_gate(self) -> None:
         async with self._gate:
@@ -327,89 +297,11 @@ class AnthropicUpstream:
             self._released -= 1
 
 
-class _Gzip:
-    """A compressor that flushes with each event, as a proxy that compresses streams does."""
-
-    def __init__(self) -> None:
-        import zlib
-
-        self._compressor = zlib.compressobj(wbits=31)
-        self._flush = zlib.Z_SYNC_FLUSH
-
-    def __call__(self, piece: bytes) -> bytes:
-        return self._compressor.compress(piece) + self._compressor.flush(self._flush)
-
-    def end(self) -> bytes:
-        return self._compressor.flush()
-
-
 def closed_port_url() -> str:
     """Return the address of a port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-async def _read_request(connection: _Connection) -> RecordedRequest | None:
-    request_line = await connection.line()
-    if not request_line.strip():
-        return None
-    method, target, _ = request_line.decode("latin-1").split(" ")
-    headers: list[tuple[str, str]] = []
-    while (line := await connection.line()) not in (b"\r\n", b""):
-        name, _, value = line.decode("latin-1").partition(":")
-        headers.append((name.strip().lower(), value.strip()))
-    length = int(dict(headers).get("content-length", "0"))
-    body = await connection.reader.readexactly(length) if length else b""
-    path, _, query = target.partition("?")
-    return RecordedRequest(method, path, query, headers, body, connection.number)
-
-
-async def _send_whole(
-    connection: _Connection,
-    status: int,
-    body: bytes,
-    headers: list[tuple[str, str]],
-    *,
-    ending: Ending = "complete",
-) -> None:
-    """Send an answer of known length; one that ends in `reset` or `hang` does so half-way."""
-    await _send_head(connection, status, [*headers, ("content-length", str(len(body)))])
-    if ending in ("reset", "hang"):
-        await _send_raw(connection, body[: len(body) // 2])
-        if ending == "reset":
-            _reset(connection)
-        await asyncio.Event().wait()
-    await _send_raw(connection, body)
-
-
-async def _send_head(connection: _Connection, status: int, headers: list[tuple[str, str]]) -> None:
-    lines = [f"HTTP/1.1 {status} stand-in", *(f"{name}: {value}" for name, value in headers), "", ""]
-    await _send_raw(connection, "\r\n".join(lines).encode("latin-1"))
-
-
-async def _send_cut(connection: _Connection, piece: bytes, bytes_per_write: int) -> None:
-    step = bytes_per_write or len(piece)
-    for start in range(0, len(piece), step):
-        await _send_chunk(connection, piece[start : start + step])
-
-
-async def _send_chunk(connection: _Connection, piece: bytes) -> None:
-    if piece:
-        await _send_raw(connection, b"%x\r\n%b\r\n" % (len(piece), piece))
-
-
-async def _send_raw(connection: _Connection, piece: bytes) -> None:
-    connection.writer.write(piece)
-    await connection.writer.drain()
-
-
-def _reset(connection: _Connection) -> None:
-    """Close with a TCP reset, as a crashed process behind a proxy does."""
-    sock = connection.writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.writer.transport.abort()
-    raise ConnectionResetError("the script asked for a reset")
 
 
 def _byte_of(watch: asyncio.Future[bytes]) -> bytes:

@@ -1,8 +1,8 @@
 """A reader of Anthropic's event stream that forgives nothing: official SDKs forgive too much.
 
-Rules: every record has `event:` and JSON data of the same type; one message_start first; block indexes dense from
-0, one block open at a time, a delta only inside its block and of its kind; message_delta with a usage after the last
-block; then message_stop, or at any time `event: error`, and not a byte after it. Pings may stand anywhere between.
+Rules: every record has `event:` and JSON data of the same type; one message_start first; block indexes dense
+from 0, one block open at a time, a delta only inside its block and of its kind; message_delta with a usage after
+the last block; then message_stop, or at any time `event: error`, and not a byte after it. Pings may stand anywhere.
 """
 
 from dataclasses import dataclass, field
@@ -84,7 +84,8 @@ class _StrictReader:
             self.result.pings += 1
             return
         handler = getattr(self, f"_{event}", None)
-        self._check(handler is not None, f"unknown event {event}")
+        if handler is None:
+            raise StrictnessError(f"unknown event {event}")
         if event not in ("message_start", "error"):
             self._check(bool(self.result.message), f"{event} before message_start")
         handler(data)
