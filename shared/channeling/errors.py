@@ -94,9 +94,7 @@ class RateLimited(GatewayError):
     status = 429
     error_type = "rate_limit_error"
 
-    def __init__(
-        self, message: str, *, retry_after_s: int, details: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, message: str, *, retry_after_s: int, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message, details=details, headers={"retry-after": str(retry_after_s)})
 
 

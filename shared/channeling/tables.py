@@ -49,7 +49,8 @@ def _table(name: str, extra_attributes: tuple[str, ...] = ()) -> dict[str, Any]:
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
-            {"AttributeName": attribute, "AttributeType": "S"} for attribute in ("pk", "sk", *extra_attributes)
+            {"AttributeName": attribute, "AttributeType": "S"}
+            for attribute in ("pk", "sk", *extra_attributes)
         ],
         "KeySchema": [
             {"AttributeName": "pk", "KeyType": "HASH"},

@@ -6,7 +6,6 @@ a 401 about the project's key would tell a caller to fix a token that is fine.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ from channeling.errors import (
     RequestTooLarge,
     UpstreamFailed,
 )
+from channeling.providers.error_answer import Relay, Replacement
 
 ACCOUNT_REFUSED = "the upstream provider refused this project's credentials or account"
 
@@ -31,22 +31,6 @@ _ACCOUNT_TYPES = frozenset({"authentication_error", "billing_error", "permission
 _ACCOUNT_WORDS = ("credit balance is too low", "api usage limits", "organization has been disabled")
 _OVERLOADED_STATUS = 529
 _DEFAULT_RETRY_AFTER_S = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """The provider's error goes to the client as it came: status and body."""
-
-    status: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """The client gets `error`; `original` is for the operator's log: no keys in it, at most 2,000 characters."""
-
-    error: GatewayError
-    original: str
 
 
 def relay_or_replace(

@@ -184,3 +184,37 @@ def _spliced(raw: bytes, splices: list[_Splice]) -> bytes:
         pieces += [raw[position : span.start], replacement]
         position = span.end
     return b"".join([*pieces, raw[position:]])
+
+
+# `types/message_count_tokens_params.py` and its beta: what a count may be asked with. Other keys of a message
+# request are refused there.
+_COUNTED_KEYS = (
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "cache_control",
+    "output_config",
+    "speed",
+    "context_management",
+    "mcp_servers",
+)
+
+
+def counting_body(request: MessageRequest, *, model: str) -> bytes:
+    """Return the body that asks how many input tokens a request for a message has.
+
+    A request that came to count_tokens itself (it has no `max_tokens`) goes up as it is.
+    """
+    body = upstream_body(request, model=model)
+    if request.max_tokens is None:
+        return body
+    spans = {key.decode(): span for key, span in members(body, 0) if b"\\" not in key}
+    pieces = [b'"model":' + body[spans["model"].start : spans["model"].end]]
+    pieces += [
+        b'"%b":%b' % (key.encode(), body[spans[key].start : spans[key].end])
+        for key in _COUNTED_KEYS
+        if key in spans
+    ]
+    return b"{" + b",".join(pieces) + b"}"

@@ -1,0 +1,146 @@
+"""What a request may cost at most, before anything is known but its bytes. Pure.
+
+Input is billed before we hear of it, so it is held at a bound: every byte of the body as a token (no tokenizer
+makes more tokens than bytes), plus allowances for what the provider adds, at the dearest price that this body can
+lead to. Output is the caller's `max_tokens`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from channeling.errors import InvalidRequest
+from channeling.message_request import MessageRequest
+from channeling.pricing.allowances import allowance_tokens
+from channeling.pricing.bound import (
+    PossibleTerms,
+    amount_nanousd,
+    dearest_input_rate,
+    dearest_output_rate,
+    tokens_within,
+)
+from channeling.pricing.model_price import ModelPrice
+
+# Where the price list gives no context window: the largest that any model of the table has.
+UNLISTED_CONTEXT_WINDOW = 2_000_000
+# A counted input is still an estimate in the provider's own words
+# (platform.claude.com/docs/en/build-with-claude/token-counting, "Token counts are estimates").
+COUNT_MARGIN_PERCENT, COUNT_MARGIN_TOKENS = 5, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The most a request can cost. Money in nanodollars, `output_rate` in nanodollars per million tokens."""
+
+    input_tokens: int
+    input_rate: int
+    output_rate: int
+    max_tokens: int
+    least_tokens: int
+    fees: int = 0
+    # Input that the count of the request's own tokens can replace: not what server tools may bring in.
+    is_countable: bool = True
+
+    @property
+    def input_amount(self) -> int:
+        """What the input may cost, with the fees of server tools."""
+        return amount_nanousd(self.input_tokens, self.input_rate) + self.fees
+
+    def amount(self, max_tokens: int | None = None) -> int:
+        """What the request may cost with this `max_tokens` (None: as asked).
+
+        Never 0: a free request too needs a budget with something left in it.
+        """
+        tokens = self.max_tokens if max_tokens is None else max_tokens
+        return max(1, self.input_amount + amount_nanousd(tokens, self.output_rate))
+
+    @property
+    def least_amount(self) -> int:
+        """What the shortest useful answer may cost."""
+        return self.amount(self.least_tokens)
+
+    def tokens_within(self, room: int) -> int | None:
+        """Return the `max_tokens` that fits into `room`, at most what was asked; None if no useful one does."""
+        tokens = tokens_within(room - self.input_amount, self.output_rate)
+        fitting = self.max_tokens if tokens is None else min(tokens, self.max_tokens)
+        return fitting if fitting >= self.least_tokens and self.amount(fitting) <= room else None
+
+    def counted(self, input_tokens: int) -> "Quote":
+        """Return the quote with the provider's own count of the input, where that is lower than the bound."""
+        margin = input_tokens * COUNT_MARGIN_PERCENT // 100 + COUNT_MARGIN_TOKENS
+        return replace(self, input_tokens=min(self.input_tokens, input_tokens + margin), is_countable=False)
+
+
+def quote_request(
+    request: MessageRequest, prices: Sequence[ModelPrice], *, least_tokens: int, allow_unbounded_tools: bool
+) -> Quote:
+    """Quote a request that any of `prices` may be billed at: its model's, its fallbacks', its advisors'.
+
+    Raises InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
+    """
+    possible = possible_terms(request)
+    context_window = max(price.context_window or UNLISTED_CONTEXT_WINDOW for price in prices)
+    input_tokens = len(request.raw) + allowance_tokens(_tool_types(request), request.image_count)
+    if request.has_unmeasured_sources or request.has_provider_state:
+        input_tokens = max(input_tokens, context_window)
+    rounds = _server_tool_rounds(request)
+    if rounds is None and not allow_unbounded_tools:
+        raise InvalidRequest(_unbounded_message(request))
+    if rounds:
+        # Each result is billed again as input, with all that came before it.
+        input_tokens = max(input_tokens, context_window) * (rounds + 1)
+    possible = replace(possible, max_input_tokens=max(input_tokens, context_window))
+    searches = sum(tool.max_uses or 0 for tool in request.builtin_tools if tool.kind.startswith("web_search"))
+    return Quote(
+        input_tokens=input_tokens,
+        input_rate=max(dearest_input_rate(price, possible) for price in prices),
+        output_rate=max(dearest_output_rate(price, possible) for price in prices),
+        max_tokens=request.greatest_max_tokens,
+        least_tokens=least_tokens,
+        fees=searches * max(price.web_search_nanousd for price in prices),
+        is_countable=not rounds and not request.has_provider_state,
+    )
+
+
+def possible_terms(request: MessageRequest) -> PossibleTerms:
+    """Return every term of billing that the request can lead to.
+
+    `service_tier` left out means "auto", which may be served, and billed, as priority
+    (platform.claude.com/docs/en/api/service-tiers).
+    """
+    speeds = {request.speed, *(fallback.speed for fallback in request.fallbacks)}
+    return PossibleTerms(
+        cache_5m=request.caches_5m or request.caches_1h,
+        cache_1h=request.caches_1h,
+        service_tiers=("standard",) if request.service_tier == "standard_only" else ("standard", "priority"),
+        speeds=("standard", "fast") if "fast" in speeds else ("standard",),
+        inference_geo=request.inference_geo,
+    )
+
+
+def _tool_types(request: MessageRequest) -> list[str]:
+    builtin = [tool.kind for tool in request.builtin_tools]
+    return builtin + ["custom"] * (request.tool_count - len(builtin))
+
+
+def _server_tool_rounds(request: MessageRequest) -> int | None:
+    """How often server tools may bring their results in: 0 without any, None where nothing says."""
+    if request.has_mcp_servers:
+        return None
+    rounds = 0
+    for tool in request.builtin_tools:
+        if tool.runs_at_provider:
+            if tool.max_uses is None:
+                return None
+            rounds += tool.max_uses
+    return rounds
+
+
+def _unbounded_message(request: MessageRequest) -> str:
+    unbounded = [
+        tool.kind for tool in request.builtin_tools if tool.runs_at_provider and tool.max_uses is None
+    ]
+    named = " and ".join(unbounded) or "mcp_servers"
+    return (
+        f"tools: nothing bounds what {named} may cost, and this project allows no unbounded tools. "
+        "Give each server tool a max_uses, or allow unbounded tools in the project's settings."
+    )

@@ -1,0 +1,20 @@
+"""The doors to the world that the request path goes through, made once per process and handed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from channeling.clock import Clock
+from channeling.dynamodb import DynamoDB
+from channeling.projects.cipher import Cipher
+from channeling.upstream import UpstreamClient
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Store, encryption, providers, time and chance; `randomness(n)` returns n random bytes."""
+
+    dynamodb: DynamoDB
+    cipher: Cipher
+    upstream: UpstreamClient
+    clock: Clock
+    randomness: Callable[[int], bytes]

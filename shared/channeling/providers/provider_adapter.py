@@ -1,0 +1,70 @@
+"""What the pipeline asks of a provider: how to call it, and how to read its answers. No I/O in any of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from channeling.message_request import MessageRequest
+from channeling.providers.answer_stream import AnswerFacts, AnswerStream, Emitted
+from channeling.providers.error_answer import Relay, Replacement
+from channeling.upstream import UpstreamRequest
+
+Headers = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTarget:
+    """Where a call goes and as whom: base URL in the vendor's own convention, key, the model's upstream name."""
+
+    base_url: str
+    api_key: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """An answer that came whole: the client's bytes, what it bills and how much the model wrote."""
+
+    body: bytes
+    facts: AnswerFacts
+    emitted: Emitted
+
+
+class ProviderAdapter(Protocol):
+    """One provider."""
+
+    def least_max_tokens(self, request: MessageRequest) -> int:
+        """Return the lowest `max_tokens` that still gives a useful and valid answer."""
+
+    def message_call(
+        self,
+        request: MessageRequest,
+        target: UpstreamTarget,
+        *,
+        max_tokens: int | None,
+        client_headers: Headers,
+        query: str,
+    ) -> UpstreamRequest:
+        """Return the call that answers the request; `max_tokens` is a lower bound than asked, or None."""
+
+    def count_call(
+        self, request: MessageRequest, target: UpstreamTarget, *, client_headers: Headers, query: str
+    ) -> UpstreamRequest | None:
+        """Return the free call that counts the request's input tokens, or None where there is none."""
+
+    def count_of(self, body: bytes) -> int:
+        """Return the input tokens that a count says; raise UpstreamFailed."""
+
+    def stream(self, request_id: str) -> AnswerStream:
+        """Return a fresh reader of a streamed answer."""
+
+    def whole_answer(self, body: bytes) -> WholeAnswer:
+        """Read an answer that came whole; raise UpstreamFailed when it is no message."""
+
+    def answer_headers(self, upstream_headers: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return the headers of an answer that are the client's business."""
+
+    def error_answer(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, api_key: str
+    ) -> Relay | Replacement:
+        """Decide what the client sees of an error answer."""
