@@ -1,19 +1,15 @@
 """Where the parts of a JSON text lie, in bytes, so that single values can be replaced and all else left alone.
 
-Everything here expects text that a JSON parser has accepted; on other text the answers mean nothing.
-Strings are skipped with possessive patterns: one pass, whatever the text (a 5 MB image included).
+The standard library's scanner, written in C, tells where a value ends; orjson does not. It reads the bytes as
+Latin-1, so that its positions are byte positions, whatever the text says. On a body of 110 kB, 25 kB of it escapes,
+this took 0.7 ms and one possessive regular expression per bracket 1.4 ms; on 3 MB of escapes 18 ms and 90 ms.
 """
 
-import re
+import json
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_SPACE = re.compile(rb"[ \t\n\r]*+")
-_SCALAR = re.compile(rb"[^,\]} \t\n\r]++")
-# Up to and including the next bracket that is not inside a string.
-_NEXT_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:"(?:[^"\\]++|\\.)*+"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
-_OPENING = frozenset(b"{[")
+import orjson
 
 
 class Span(NamedTuple):
@@ -24,61 +20,60 @@ class Span(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member of an object: its key as written (without quotes), and where its value lies."""
+    """One member of an object: its key, whether that is written with escapes, and where its value lies."""
 
-    key: bytes
+    key: str
+    is_escaped: bool
     value: Span
 
 
-def members(text: bytes, start: int = 0) -> Iterator[Member]:
-    """Yield the members of the object that begins at `start` (white space before it is skipped)."""
-    position = _after_space(text, _after_space(text, start) + 1)
-    while text[position] != 0x7D:
-        key_end = _end_of_string(text, position)
-        value_start = _after_space(text, _after_space(text, key_end) + 1)
-        value_end = end_of_value(text, value_start)
-        yield Member(text[position + 1 : key_end - 1], Span(value_start, value_end))
-        position = _after_comma(text, value_end)
+class JsonText:
+    """A JSON text that a parser has accepted already; on any other the answers mean nothing.
 
+    Positions given must be those of a value of the right kind. Nesting deeper than Python's recursion limit
+    raises RecursionError.
+    """
 
-def elements(text: bytes, start: int) -> Iterator[Span]:
-    """Yield where each element of the array that begins at `start` lies."""
-    position = _after_space(text, _after_space(text, start) + 1)
-    while text[position] != 0x5D:
-        end = end_of_value(text, position)
-        yield Span(position, end)
-        position = _after_comma(text, end)
+    def __init__(self, text: bytes) -> None:
+        self._bytes = text
+        self._text = text.decode("latin-1")
+        self._decoder = json.JSONDecoder(object_pairs_hook=self._note_pairs, strict=False)
+        self.has_repeated_keys = False
 
+    def members(self, start: int) -> Iterator[Member]:
+        """Yield the members of the object that begins at `start`.
 
-def end_of_value(text: bytes, start: int) -> int:
-    """Return where the value that begins at `start` ends."""
-    first = text[start]
-    if first == 0x22:
-        return _end_of_string(text, start)
-    if first not in _OPENING:
-        return _matched_end(_SCALAR, text, start)
-    position, depth = start + 1, 1
-    while depth:
-        position = _matched_end(_NEXT_BRACKET, text, position)
-        depth += 1 if text[position - 1] in _OPENING else -1
-    return position
+        `has_repeated_keys` then says whether any object *inside* their values has a key twice.
+        """
+        text, decode = self._text, self._decoder.raw_decode
+        position = self.after_space(start + 1)
+        while text[position] != "}":
+            _, key_end = decode(text, position)
+            written = self._bytes[position:key_end]
+            value_start = self.after_space(self.after_space(key_end) + 1)
+            _, value_end = decode(text, value_start)
+            yield Member(orjson.loads(written), b"\\" in written, Span(value_start, value_end))
+            position = self._after_comma(value_end)
 
+    def elements(self, start: int) -> Iterator[Span]:
+        """Yield where each element of the array that begins at `start` lies."""
+        text, decode = self._text, self._decoder.raw_decode
+        position = self.after_space(start + 1)
+        while text[position] != "]":
+            _, end = decode(text, position)
+            yield Span(position, end)
+            position = self._after_comma(end)
 
-def _end_of_string(text: bytes, start: int) -> int:
-    return _matched_end(_STRING, text, start)
+    def after_space(self, position: int) -> int:
+        """Return the first position from `position` on that is not white space."""
+        while self._text[position] in " \t\n\r":
+            position += 1
+        return position
 
+    def _after_comma(self, position: int) -> int:
+        position = self.after_space(position)
+        return self.after_space(position + 1) if self._text[position] == "," else position
 
-def _after_space(text: bytes, position: int) -> int:
-    return _matched_end(_SPACE, text, position)
-
-
-def _after_comma(text: bytes, position: int) -> int:
-    position = _after_space(text, position)
-    return _after_space(text, position + 1) if text[position] == 0x2C else position
-
-
-def _matched_end(pattern: re.Pattern[bytes], text: bytes, position: int) -> int:
-    match = pattern.match(text, position)
-    if match is None:
-        raise ValueError(f"no JSON value at byte {position}")
-    return match.end()
+    def _note_pairs(self, pairs: list[tuple[str, Any]]) -> None:
+        if len(pairs) > 1 and len(dict(pairs)) < len(pairs):
+            self.has_repeated_keys = True

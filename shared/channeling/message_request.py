@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from channeling.errors import InvalidRequest
-from channeling.json_spans import Span, elements, members
+from channeling.json_spans import JsonText, Span
 
 LEAST_MAX_TOKENS = 1
 # Eighty times what any model writes today (128,000 tokens): more is a mistake, and would make absurd holds.
@@ -41,6 +41,7 @@ READ_KEYS = frozenset(
         "fallbacks",
     }
 )
+_MONEY_ARRAYS = frozenset({"tools", "fallbacks", "mcp_servers"})
 # Tools that the client runs; any other type with a name of its own may run (and bill) at the provider.
 _CLIENT_TOOLS = ("bash_", "browser_toolset_", "computer_", "memory_", "text_editor_")
 _REMOTE_SOURCES = frozenset({"url", "file"})
@@ -138,24 +139,23 @@ def parse_count_tokens_request(body: bytes) -> MessageRequest:
 def top_level_spans(body: bytes) -> dict[str, Span]:
     """Return where each top-level value lies in a body that a JSON parser has accepted as an object.
 
-    Raise InvalidRequest for a key that occurs twice, or one that we read (READ_KEYS) written with escapes.
+    Raise InvalidRequest for a key that occurs twice (in the object itself, or in a tool, a fallback or an MCP
+    server), and for one that we read (READ_KEYS) written with escapes.
     """
-    spans: dict[str, Span] = {}
-    for written_key, value in members(body):
-        key = _plain_key(written_key)
-        if key in spans:
-            raise InvalidRequest(f"{key}: the key occurs twice in the request body")
-        spans[key] = value
+    text, spans = JsonText(body), {}
+    try:
+        for key, is_escaped, value in text.members(text.after_space(0)):
+            if key in spans:
+                raise InvalidRequest(f"{key}: the key occurs twice in the request body")
+            if is_escaped and key in READ_KEYS:
+                raise InvalidRequest(f"{key}: the key must be written without escape sequences")
+            spans[key] = value
+    except RecursionError as error:
+        raise InvalidRequest("The request body is nested too deeply") from error
+    if text.has_repeated_keys:
+        for name in _MONEY_ARRAYS & spans.keys():
+            _refuse_repeated_keys(body, text, spans[name], name)
     return spans
-
-
-def _plain_key(written_key: bytes) -> str:
-    if b"\\" not in written_key:
-        return written_key.decode()
-    key: str = orjson.loads(b'"' + written_key + b'"')
-    if key in READ_KEYS:
-        raise InvalidRequest(f"{key}: the key must be written without escape sequences")
-    return key
 
 
 def _parse_object(body: bytes) -> tuple[dict[str, Any], dict[str, Span]]:
@@ -167,25 +167,18 @@ def _parse_object(body: bytes) -> tuple[dict[str, Any], dict[str, Span]]:
         raise InvalidRequest(f"The request body is not valid JSON: {error}") from error
     if not isinstance(document, dict):
         raise InvalidRequest(f"The request body must be a JSON object, not {_json_type(document)}")
-    spans = top_level_spans(body)
-    for key in ("tools", "fallbacks", "mcp_servers"):
-        if isinstance(document.get(key), list):
-            _refuse_repeated_keys(body, spans[key], key)
-    return document, spans
+    return document, top_level_spans(body)
 
 
-def _refuse_repeated_keys(body: bytes, array: Span, name: str) -> None:
+def _refuse_repeated_keys(body: bytes, text: JsonText, array: Span, name: str) -> None:
     """What a tool is, and how often it may run, must be the same to every parser too."""
-    for position, element in enumerate(elements(body, array.start)):
-        if body[element.start] != 0x7B:
-            continue
-        seen: set[bytes] = set()
-        for key, _ in members(body, element.start):
-            if b"\\" in key:
-                key = orjson.dumps(orjson.loads(b'"' + key + b'"'))[1:-1]
-            if key in seen:
-                raise InvalidRequest(f"{name}.{position}.{key.decode()}: the key occurs twice")
-            seen.add(key)
+    if body[array.start : array.start + 1] != b"[":
+        return
+    for position, element in enumerate(text.elements(array.start)):
+        if body[element.start : element.start + 1] == b"{":
+            keys = [member.key for member in text.members(element.start)]
+            if len(set(keys)) < len(keys):
+                raise InvalidRequest(f"{name}.{position}: a key occurs twice")
 
 
 def _facts(

@@ -4,13 +4,13 @@ Edits are splices of just the bytes they concern. A body that needs none goes up
 body that is written anew breaks thinking signatures and prompt caches.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
 from channeling.errors import InvalidRequest
-from channeling.json_spans import Span, elements, members
+from channeling.json_spans import JsonText, Span
 from channeling.message_request import MessageRequest
 from channeling.providers.thinking_signature import is_foreign_thinking
 
@@ -99,34 +99,33 @@ def response_headers(upstream_headers: Iterable[tuple[str, str]]) -> list[tuple[
 
 
 def _clamps(request: MessageRequest, max_tokens: int) -> Iterator[_Splice]:
-    if request.max_tokens is not None and max_tokens < request.max_tokens:
-        yield from _clamp_attempt(request.raw, 0, request.document, max_tokens)
+    text = JsonText(request.raw)
+    yield from _clamp_attempt(text, text.after_space(0), request.document, max_tokens)
     fallbacks = request.document.get("fallbacks")
     if isinstance(fallbacks, list):
-        spans = elements(request.raw, request.spans["fallbacks"].start)
+        spans = text.elements(request.spans["fallbacks"].start)
         for span, fallback in zip(spans, fallbacks, strict=True):
             if isinstance(fallback, dict):
-                yield from _clamp_attempt(request.raw, span.start, fallback, max_tokens)
+                yield from _clamp_attempt(text, span.start, fallback, max_tokens)
 
 
 def _clamp_attempt(
-    raw: bytes, start: int, attempt: dict[str, Any] | Any, max_tokens: int
+    text: JsonText, start: int, attempt: Mapping[str, Any], max_tokens: int
 ) -> Iterator[_Splice]:
     """Lower `max_tokens` and the thinking budget of the object at `start`: the request, or one of its fallbacks."""
-    spans = {orjson.loads(b'"' + key + b'"'): span for key, span in members(raw, start)}
+    spans = _value_spans(text, start)
     asked = attempt.get("max_tokens")
     if isinstance(asked, int) and asked > max_tokens:
         yield _Splice(spans["max_tokens"], b"%d" % max_tokens)
     thinking = attempt.get("thinking")
-    if not isinstance(thinking, dict):
-        return
-    budget = thinking.get("budget_tokens")
+    budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
     greatest = max(LEAST_THINKING_BUDGET_TOKENS, max_tokens - LEAST_ANSWER_TOKENS)
     if isinstance(budget, int) and budget > greatest:
-        budget_span = {
-            orjson.loads(b'"' + key + b'"'): span for key, span in members(raw, spans["thinking"].start)
-        }
-        yield _Splice(budget_span["budget_tokens"], b"%d" % greatest)
+        yield _Splice(_value_spans(text, spans["thinking"].start)["budget_tokens"], b"%d" % greatest)
+
+
+def _value_spans(text: JsonText, start: int) -> dict[str, Span]:
+    return {key: span for key, _, span in text.members(start)}
 
 
 def _foreign_thinking(request: MessageRequest) -> list[_Splice]:
@@ -134,17 +133,18 @@ def _foreign_thinking(request: MessageRequest) -> list[_Splice]:
     foreign = [position for position, message in enumerate(messages) if any(_foreign_blocks(message))]
     if not foreign:
         return []
-    message_spans = list(elements(request.raw, request.spans["messages"].start))
-    emptied = [position for position in foreign if all(_foreign_blocks(messages[position]))]
+    text = JsonText(request.raw)
+    message_spans = list(text.elements(request.spans["messages"].start))
+    emptied = {position for position in foreign if all(_foreign_blocks(messages[position]))}
     if len(emptied) == len(messages):
         raise InvalidRequest(
             "messages: nothing is left without the thinking blocks that another provider made"
         )
-    splices = _removals(message_spans, set(emptied))
+    splices = _removals(message_spans, emptied)
     for position in foreign:
         if position not in emptied:
-            content = dict(_decoded_members(request.raw, message_spans[position].start))["content"]
-            block_spans = list(elements(request.raw, content.start))
+            content = _value_spans(text, message_spans[position].start)["content"]
+            block_spans = list(text.elements(content.start))
             removed = {
                 number for number, is_foreign in enumerate(_foreign_blocks(messages[position])) if is_foreign
             }
@@ -171,11 +171,6 @@ def _removals(spans: list[Span], removed: set[int]) -> list[_Splice]:
         )
         for position in sorted(removed)
     ]
-
-
-def _decoded_members(raw: bytes, start: int) -> Iterator[tuple[str, Span]]:
-    for key, span in members(raw, start):
-        yield orjson.loads(b'"' + key + b'"'), span
 
 
 def _spliced(raw: bytes, splices: list[_Splice]) -> bytes:
@@ -210,7 +205,8 @@ def counting_body(request: MessageRequest, *, model: str) -> bytes:
     body = upstream_body(request, model=model)
     if request.max_tokens is None:
         return body
-    spans = {key.decode(): span for key, span in members(body, 0) if b"\\" not in key}
+    text = JsonText(body)
+    spans = _value_spans(text, text.after_space(0))
     pieces = [b'"model":' + body[spans["model"].start : spans["model"].end]]
     pieces += [
         b'"%b":%b' % (key.encode(), body[spans[key].start : spans[key].end])
