@@ -132,8 +132,11 @@ def _alternatives(clause: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 def _bake_model(provider_id: str, model: ModelInfo, left_out: Counter[str]) -> list[Any]:
     periods = model.prices if isinstance(model.prices, list) else [ConditionalPrice(prices=model.prices)]
-    prices = [[_when(period.constraint), _rates(period.prices, left_out)] for period in periods]
-    if any(rates[:1] in ([], [None]) or rates[1:2] in ([], [None]) for _, rates in prices):
+    rates_of_periods = [_rates(period.prices, left_out) for period in periods]
+    prices = [
+        [_when(period.constraint), rates] for period, rates in zip(periods, rates_of_periods, strict=True)
+    ]
+    if any(len(rates) < 2 or None in rates[:2] for rates in rates_of_periods):
         left_out["models without a price for text in and out"] += 1
         prices = []
     variants = []
@@ -248,8 +251,9 @@ def _is_listed(provider_id: str, model: ModelInfo) -> bool:
         return (
             bool(model.name) and "/" in model.id and not model.id.startswith("~") and ":batch" not in model.id
         )
-    is_prefix = model.id.endswith("-")  # of fine-tuned models, whose ids go on with the customer's name
-    return bool(model.price_variants) and not is_prefix and not model.id.startswith("gpt-image")
+    # A fine-tuned model's id goes on with its owner's name; image models do not answer messages.
+    is_usable = not model.id.startswith(("ft:", "gpt-image")) and not model.id.endswith("-")
+    return bool(model.price_variants) and is_usable
 
 
 def main() -> int:
