@@ -140,8 +140,9 @@ async def test_two_invocations_in_a_row_use_one_connection_and_one_lifespan(
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        scope["state"]["shared"].append(scope["path"])
+        assert "own" not in scope["state"]
         scope["state"]["own"] = "not seen by the next request"
+        scope["state"]["shared"].append(scope["path"])
         await _start(send)
         await _body(send, json.dumps({"state": scope["state"]}).encode(), more=False)
 
@@ -521,20 +522,21 @@ async def test_the_guard_does_not_wait_for_an_app_that_does_not_heed_it(
     clock: SteppedClock,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    may_end, cancelled, sent_late = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    cancelled, sent_late = asyncio.Event(), asyncio.Event()
 
     @_http
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != "/stubborn":
             await echo(scope, receive, send)
             return
+        await receive()
         await _start(send)
         await _body(send, b"first")
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.set()
-            await may_end.wait()
+            assert (await receive())["type"] == "http.disconnect"
             try:
                 await _body(send, b"too late")
             except OSError:
@@ -542,19 +544,19 @@ async def test_the_guard_does_not_wait_for_an_app_that_does_not_heed_it(
 
     start_runtime(app)
     deadline_ms = clock.now_ms() + 900_000
-    stubborn = runtime_api.invoke(event("/stubborn"), deadline_ms=deadline_ms)
+    stubborn = runtime_api.invoke(event("/stubborn"), deadline_ms=deadline_ms, paused=True)
     await stubborn.prelude()
-    assert await stubborn.chunks.get() == b"first"
     await clock.set_ms(deadline_ms - 2_000)
     await cancelled.wait()
     await clock.set_ms(deadline_ms - 1_000)
-    assert await stubborn.body() == b""
+    await sent_late.wait()
+    # Only now does Lambda read the end of the answer: nothing may stand behind it.
+    stubborn.reading.set()
+    assert await stubborn.body() == b"first"
     assert stubborn.trailers["lambda-runtime-function-error-type"] == "Runtime.DeadlineGuard"
     after = runtime_api.invoke(event(method="POST", body="next"))
     await after.prelude()
     assert await after.body() == b"next"
-    may_end.set()
-    await sent_late.wait()
     assert "does not heed its cancellation" in capsys.readouterr().err
 
 
