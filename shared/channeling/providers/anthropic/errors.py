@@ -24,7 +24,7 @@ from channeling.providers.error_answer import Relay, Replacement
 ACCOUNT_REFUSED = "the upstream provider refused this project's credentials or account"
 
 _LONGEST_ORIGINAL = 2_000
-_KEY = re.compile(rb"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{8,}")
+_KEY = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{8,}")
 _ACCOUNT_STATUSES = frozenset({401, 402, 403})
 _ACCOUNT_TYPES = frozenset({"authentication_error", "billing_error", "permission_error"})
 # 400s in the API's own words that only whoever pays the account can do something about.
@@ -54,7 +54,8 @@ def relay_or_replace(
 def _in_our_words(
     status: int, headers: Mapping[str, str], error_type: str | None, message: str | None
 ) -> GatewayError:
-    said = message or f"the upstream provider answered with status {status} and no explanation"
+    unexplained = f"the upstream provider answered with status {status} and no explanation"
+    said = _KEY.sub("[key]", message) if message else unexplained
     if status == _OVERLOADED_STATUS or error_type == "overloaded_error":
         return Overloaded(said, retry_after_s=_retry_after_s(headers))
     match status:
@@ -96,4 +97,4 @@ def _retry_after_s(headers: Mapping[str, str]) -> int:
 
 
 def _original(status: int, body: bytes) -> str:
-    return f"{status} {_KEY.sub(b'[key]', body).decode('utf-8', 'replace')}"[:_LONGEST_ORIGINAL]
+    return f"{status} {_KEY.sub('[key]', body.decode('utf-8', 'replace'))}"[:_LONGEST_ORIGINAL]
