@@ -5,6 +5,7 @@ GatewayError
 ├── AuthenticationFailed  401 authentication_error    x-should-retry: false
 ├── PermissionDenied      403 permission_error
 ├── NotFound              404 not_found_error
+├── MethodNotAllowed      405 invalid_request_error
 ├── RequestTooLarge       413 request_too_large
 ├── RateLimited           429 rate_limit_error        retry-after; too many at once, too many look-ups
 │   └── BudgetHeld        429 rate_limit_error        retry-after: 1; the rest is held by requests in flight
@@ -79,6 +80,13 @@ class NotFound(GatewayError):
 
     status = 404
     error_type = "not_found_error"
+
+
+class MethodNotAllowed(GatewayError):
+    """The path is there, for another method."""
+
+    status = 405
+    error_type = "invalid_request_error"
 
 
 class RequestTooLarge(GatewayError):

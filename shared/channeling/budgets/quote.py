@@ -37,7 +37,9 @@ class Quote:
     max_tokens: int
     least_tokens: int
     fees: int = 0
-    # Input that the count of the request's own tokens can replace: not what server tools may bring in.
+    # The input is that of several rounds: server tools bring their results in.
+    has_tool_rounds: bool = False
+    # The provider's count of the request's own tokens bounds the input: no rounds, nothing kept at the provider.
     is_countable: bool = True
 
     @property
@@ -71,24 +73,30 @@ class Quote:
 
 
 def quote_request(
-    request: MessageRequest, prices: Sequence[ModelPrice], *, least_tokens: int, allow_unbounded_tools: bool
+    request: MessageRequest,
+    prices: Sequence[ModelPrice],
+    *,
+    least_tokens: int,
+    allow_unbounded_tools: bool,
+    count_rounds: bool = True,
 ) -> Quote:
     """Quote a request that any of `prices` may be billed at: its model's, its fallbacks', its advisors'.
 
-    Raises InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
+    Without `count_rounds` what server tools bring in is left out: for projects that allow that. Raises
+    InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
     """
     possible = possible_terms(request)
     context_window = max(price.context_window or UNLISTED_CONTEXT_WINDOW for price in prices)
     input_tokens = len(request.raw) + allowance_tokens(_tool_types(request), request.image_count)
     if request.has_unmeasured_sources or request.has_provider_state:
         input_tokens = max(input_tokens, context_window)
-    rounds = _server_tool_rounds(request)
+    rounds = _server_tool_rounds(request) if count_rounds else 0
     if rounds is None and not allow_unbounded_tools:
         raise InvalidRequest(_unbounded_message(request))
     if rounds:
         # Each result is billed again as input, with all that came before it.
         input_tokens = max(input_tokens, context_window) * (rounds + 1)
-    possible = replace(possible, max_input_tokens=max(input_tokens, context_window))
+    possible = replace(possible, max_input_tokens=input_tokens)
     searches = sum(tool.max_uses or 0 for tool in request.builtin_tools if tool.kind.startswith("web_search"))
     return Quote(
         input_tokens=input_tokens,
@@ -97,6 +105,7 @@ def quote_request(
         max_tokens=request.greatest_max_tokens,
         least_tokens=least_tokens,
         fees=searches * max(price.web_search_nanousd for price in prices),
+        has_tool_rounds=bool(rounds),
         is_countable=not rounds and not request.has_provider_state,
     )
 

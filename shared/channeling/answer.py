@@ -1,0 +1,62 @@
+"""Our answer to the client over ASGI: what can still be said depends on whether it has started, coded once here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import orjson
+
+from channeling.errors import GatewayError
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]  # ASGI's
+
+
+class ClientGone(Exception):
+    """The client left, or did not read until the deadline: nothing more can be said to it."""
+
+
+class Answer:
+    """One HTTP answer: `start`, any number of `write`, `end`. Every write waits for a slow reader until
+    `deadline_s` (the loop's time) and raises ClientGone after that."""
+
+    def __init__(self, send: Send, *, request_id: str, deadline_s: float) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._deadline_s = deadline_s
+        self.started = False
+        self.ended = False
+
+    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """Send the status line and headers; `request-id` is ours where none came down from the provider."""
+        names = {name for name, _ in headers}
+        if "request-id" not in names:
+            headers = [*headers, ("request-id", self._request_id)]
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        self.started = True
+        await self._deliver({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if data:
+            await self._deliver({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self, data: bytes = b"") -> None:
+        """Send the last piece of the body; after it nothing may follow."""
+        if not self.ended:
+            self.ended = True
+            await self._deliver({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def refuse(self, error: GatewayError, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Answer an error: its status, its own headers and these, its JSON body. Only before `start`."""
+        body = orjson.dumps(error.body(self._request_id))
+        await self.start(
+            error.status, [("content-type", "application/json"), *error.headers.items(), *headers]
+        )
+        await self.end(body)
+
+    async def _deliver(self, message: MutableMapping[str, Any]) -> None:
+        try:
+            async with asyncio.timeout_at(self._deadline_s):
+                await self._send(message)
+        except (OSError, TimeoutError) as error:
+            raise ClientGone from error

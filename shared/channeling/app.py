@@ -1,0 +1,236 @@
+"""The ASGI app: routes, request bodies, CORS, and every failure in Anthropic's shape.
+
+POST /v1/messages   POST /v1/messages/count_tokens   GET /v1/models[/{id}]   GET /v1/budget
+GET /healthz        HEAD /
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from channeling.answer import Answer, ClientGone
+from channeling.call import Call, Limits
+from channeling.doors import Doors
+from channeling.endpoints import count_tokens, get_budget, get_model, list_models
+from channeling.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound, RequestTooLarge
+from channeling.gateway import Gateway, open_gateway
+from channeling.open_doors import open_doors
+from channeling.pipeline import answer_message, run_to_its_end
+from channeling.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+Work = Callable[[Gateway, Call, Answer], Any]
+
+ENDPOINTS: tuple[tuple[str, str, Work], ...] = (
+    ("POST", "/v1/messages", answer_message),
+    ("POST", "/v1/messages/count_tokens", count_tokens),
+    ("GET", "/v1/models", list_models),
+    ("GET", "/v1/models/{model_id:path}", get_model),
+    ("GET", "/v1/budget", get_budget),
+)
+EXPOSED_HEADERS = (
+    "request-id",
+    "retry-after",
+    "x-should-retry",
+    "x-channeling-budget-limit",
+    "x-channeling-budget-remaining",
+    "x-channeling-budget-reset",
+    "x-channeling-max-tokens",
+    "anthropic-ratelimit-unified-status",
+    "anthropic-ratelimit-unified-reset",
+    "anthropic-ratelimit-unified-overage-utilization",
+)
+# What is left for the last bytes, the record and the settle when a request is stopped before its deadline.
+_SETTLE_TIME_S = 10.0
+_ID_BYTES = 12
+
+
+def create_app(settings: Settings, doors: Doors) -> ASGIApp:
+    """Return the app over doors that are open already; whoever opened them closes them."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        yield {"gateway": open_gateway(settings, doors)}
+
+    return _app(settings, lifespan)
+
+
+def create_app_from_environment(environ: Mapping[str, str]) -> ASGIApp:
+    """Return the app of a deployment: its settings are read now, its doors opened at start-up.
+
+    Raises SettingsError.
+    """
+    settings = Settings.from_environ(environ)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        async with open_doors(settings) as doors:
+            yield {"gateway": open_gateway(settings, doors)}
+
+    return _app(settings, lifespan)
+
+
+def _app(settings: Settings, lifespan: Any) -> ASGIApp:
+    routes = [
+        Route(path, endpoint=Endpoint(work, settings), methods=[method]) for method, path, work in ENDPOINTS
+    ]
+    routes.append(Route("/healthz", endpoint=_healthy, methods=["GET"]))
+    routes.append(Route("/", endpoint=_healthy, methods=["HEAD"]))
+    middleware = []
+    if settings.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                # Every header that is asked for is allowed: clients send open lists of anthropic-* and
+                # x-stainless-* ones, and none of them carries a browser's own credentials.
+                allow_headers=["*"],
+                expose_headers=EXPOSED_HEADERS,
+                max_age=7200,
+            )
+        )
+    app = Starlette(
+        routes=routes,
+        middleware=middleware,
+        lifespan=lifespan,
+        exception_handlers={404: _no_such_path, 405: _wrong_method},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class Endpoint:
+    """One endpoint as an ASGI app: reads the body, runs the work to its end, answers its failures."""
+
+    def __init__(self, work: Work, settings: Settings) -> None:
+        self._work = work
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gateway: Gateway = scope["state"]["gateway"]
+        doors = gateway.doors
+        request_id = f"req_{doors.randomness(_ID_BYTES).hex()}"
+        started_ms = doors.clock.now_ms()
+        loop = asyncio.get_running_loop()
+        stop_in_s = _seconds_left(scope, self._settings.max_request_s, started_ms)
+        gone: asyncio.Future[None] = loop.create_future()
+        limits = Limits(gone, loop.time() + stop_in_s, self._settings.max_request_s)
+        answer = Answer(send, request_id=request_id, deadline_s=limits.deadline_s + _SETTLE_TIME_S / 2)
+        watching: asyncio.Task[None] | None = None
+        try:
+            body = await read_body(scope, receive, self._settings.max_body_bytes)
+            watching = loop.create_task(_watch(receive, gone))
+            call = Call(
+                headers=scope["headers"],
+                query=scope["query_string"].decode("latin-1"),
+                body=body,
+                request_id=request_id,
+                started_ms=started_ms,
+                limits=limits,
+                path_parameters=scope.get("path_params", {}),
+            )
+            await run_to_its_end(_answered(self._work(gateway, call, answer), answer, request_id), gone)
+        except GatewayError as error:
+            await _refused(answer, error)
+        except ClientGone:
+            _log.info("request %s: the client left before its request was read", request_id)
+        finally:
+            if watching is not None:
+                watching.cancel()
+
+
+async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
+    """Return the request's body; raise RequestTooLarge as soon as it is too long, InvalidRequest for an encoding,
+    ClientGone when the client leaves first."""
+    headers = dict(scope["headers"])
+    if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
+        raise InvalidRequest("content-encoding: request bodies must not be compressed")
+    too_large = RequestTooLarge(f"The request body is over the {max_bytes} bytes that this deployment takes")
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise too_large
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
+            raise too_large
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _answered(work: Awaitable[None], answer: Answer, request_id: str) -> None:
+    try:
+        await work
+    except GatewayError as error:
+        await _refused(answer, error)
+    except ClientGone:
+        pass  # it left while being answered; what was held is settled
+    except Exception:
+        _log.exception("request %s failed inside the gateway", request_id)
+        await _refused(answer, GatewayError("the gateway failed; the request can be tried again"))
+
+
+async def _refused(answer: Answer, error: GatewayError) -> None:
+    try:
+        if not answer.started:
+            await answer.refuse(error)
+    except ClientGone:
+        pass  # nobody is there to be told
+
+
+async def _watch(receive: Receive, gone: "asyncio.Future[None]") -> None:
+    """Note that the client has left, which uvicorn tells of and Lambda does not."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    if not gone.done():
+        gone.set_result(None)
+
+
+def _seconds_left(scope: Scope, max_request_s: int, now_ms: int) -> float:
+    """The longest request, or what Lambda leaves of it, less the time to settle."""
+    context = scope.get("extensions", {}).get("lambda.context")
+    if context is None:
+        return float(max_request_s)
+    left_s = (int(context["deadline_ms"]) - now_ms) / 1000 - _SETTLE_TIME_S
+    return min(float(max_request_s), left_s)
+
+
+async def _healthy(_: Request) -> Response:
+    return Response(status_code=200)
+
+
+async def _no_such_path(request: Request, _: Exception) -> Response:
+    path = request.url.path
+    if path.startswith("/v1/v1/"):
+        message = f"{path}: the base URL goes without /v1, since clients add it"
+    else:
+        offered = ", ".join(f"{method} {offer}" for method, offer, _ in ENDPOINTS)
+        message = f"{path[:200]}: no such path. Offered are {offered}"
+    return _error_response(request, NotFound(message))
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    allowed = getattr(error, "headers", None) or {}
+    message = f"{request.method} is not offered on {request.url.path[:200]}, only {allowed.get('Allow', '')}"
+    return _error_response(request, MethodNotAllowed(message, headers=allowed))
+
+
+def _error_response(request: Request, error: GatewayError) -> Response:
+    gateway: Gateway = request.state.gateway
+    request_id = f"req_{gateway.doors.randomness(_ID_BYTES).hex()}"
+    return JSONResponse(error.body(request_id), error.status, {**error.headers, "request-id": request_id})

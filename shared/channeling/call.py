@@ -1,0 +1,35 @@
+"""One HTTP request as it came in, with who may still be waiting for its answer, and until when."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+# Claude Code's stall notice comes after about 20 s without a byte, and load balancers close after 60.
+PING_AFTER_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop waiting: `gone` is done when the client has left, `deadline_s` is the loop's time."""
+
+    gone: asyncio.Future[None]
+    deadline_s: float
+    max_request_s: int
+    ping_after_s: float = PING_AFTER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: raw headers, query and body; `started_ms` since the epoch."""
+
+    headers: Sequence[tuple[bytes, bytes]]
+    query: str
+    body: bytes
+    request_id: str
+    started_ms: int
+    limits: Limits
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def text_headers(self) -> list[tuple[str, str]]:
+        """Return the headers as Latin-1 text."""
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]

@@ -1,0 +1,83 @@
+"""Who calls: from the request's headers to verified claims and the project they belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from channeling.auth.credential import credential_from_headers
+from channeling.auth.token import TokenClaims, unknown_project_or_secret, unverified_project_id, verify_token
+from channeling.budgets.item import BudgetKey
+from channeling.errors import AuthenticationFailed, PermissionDenied
+from channeling.gateway import Gateway
+from channeling.message_request import MessageRequest
+from channeling.projects.project import Project
+from channeling.provider import Provider
+from channeling.providers.provider_adapter import ProviderAdapter, UpstreamTarget
+from channeling.providers.registry import ADAPTERS
+from channeling.routing.route import Route, missing_key, route_model, strip_long_context_suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified user of a project."""
+
+    claims: TokenClaims
+    project: Project
+
+    @property
+    def budget_key(self) -> BudgetKey:
+        """The budget that the token speaks of."""
+        return BudgetKey(self.project.project_id, self.claims.user_id, self.claims.budget.window)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Where a request goes."""
+
+    route: Route
+    adapter: ProviderAdapter
+    target: UpstreamTarget
+
+
+async def authenticate(gateway: Gateway, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
+    """Return who calls; raise AuthenticationFailed, PermissionDenied (project disabled), StoreUnavailable."""
+    token = credential_from_headers(headers)
+    project = await gateway.projects.get(unverified_project_id(token))
+    if project is None:
+        raise unknown_project_or_secret()
+    claims = verify_token(
+        token,
+        project.hmac_secrets,
+        now_s=gateway.doors.clock.now_ms() / 1000,
+        max_ai_microusd=project.max_ai_microusd,
+    )
+    if project.status == "disabled":
+        raise PermissionDenied("This project is disabled. Its operator can enable it again.")
+    return Caller(claims, project)
+
+
+async def refuse_revoked(gateway: Gateway, caller: Caller) -> None:
+    """Raise AuthenticationFailed where the caller's token was revoked (known to ten seconds)."""
+    if await gateway.revocations.is_revoked(caller.budget_key, caller.claims.issued_at_ms):
+        raise AuthenticationFailed("The token was revoked. Ask for a new one.")
+
+
+def route_request(gateway: Gateway, caller: Caller, request: MessageRequest) -> Routed:
+    """Return where a request goes; raise InvalidRequest (no key, no such route) and PermissionDenied (model not
+    allowed to this token, a fallback of the request included)."""
+    route = route_model(request.model, caller.project.aliases)
+    for model in (route.requested_model, *(strip_long_context_suffix(model) for model in request.models[1:])):
+        if not caller.claims.allows(model):
+            raise PermissionDenied(f"model: this token does not allow {model}")
+    if request.has_default_fallbacks and caller.claims.models is not None:
+        raise PermissionDenied("fallbacks: name the models, since this token does not allow all of them")
+    return Routed(route, *provider_of(gateway, caller.project, route.provider, route.upstream_model))
+
+
+def provider_of(
+    gateway: Gateway, project: Project, provider: Provider, model: str
+) -> tuple[ProviderAdapter, UpstreamTarget]:
+    """Return how to call a provider for a project; raise InvalidRequest where it has no key."""
+    adapter, api_key = ADAPTERS.get(provider), project.provider_keys.get(provider)
+    if adapter is None or not api_key:
+        raise missing_key(provider)
+    return adapter, UpstreamTarget(gateway.settings.base_urls[provider], api_key, model)

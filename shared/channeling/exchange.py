@@ -1,0 +1,105 @@
+"""What became of one call to a provider, filled in as it happens, and the bill that it makes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from channeling.pricing.cost import cost_nanousd
+from channeling.pricing.model_price import ModelPrice
+from channeling.providers.answer_stream import AnswerFacts, Emitted
+from channeling.usage.record import Status
+from channeling.usage.token_counts import TokenCounts
+from channeling.usage.tokens_per_byte import TokensPerByte
+
+# A token is 3 to 4 bytes of JSON in every current tokenizer; used only where the provider never said.
+_INPUT_TOKENS_PER_1000_BYTES = 300
+# What a model writes per second, for an answer that came neither whole nor in pieces: the middle of current
+# models' speeds, so that leaving early is not free.
+_SILENT_TOKENS_PER_S = 60
+_BYTES_PER_NON_ASCII_CHARACTER = 3
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One call to a provider, as far as it came. Times in milliseconds since the epoch."""
+
+    streamed: bool
+    body_bytes: int
+    sent_ms: int
+    max_tokens: int
+    status: Status = "failed"
+    # The request left this machine, so that the provider may have read it.
+    may_be_billed: bool = False
+    # A 200 came for an answer that is sent whole.
+    body_began: bool = False
+    client_left: bool = False
+    facts: AnswerFacts = field(default_factory=AnswerFacts)
+    emitted: Emitted = field(default_factory=Emitted)
+    # The provider answered an error, before anything of an answer.
+    refused_by_provider: bool = False
+    first_token_ms: int | None = None
+    ended_ms: int = 0
+
+    @property
+    def bills_nothing(self) -> bool:
+        """Whether no provider bills this: it was not reached, it refused, or it broke off before a sign of life.
+
+        A client that leaves is another matter: the provider was about to write, and bills what it wrote.
+        """
+        if not self.may_be_billed or self.refused_by_provider:
+            return True
+        nothing_seen = self.facts.usage is None and not self.written_bytes and not self.body_began
+        return nothing_seen and not self.client_left
+
+    @property
+    def written_bytes(self) -> int:
+        """How much the model was seen to write, as UTF-8."""
+        return self.emitted.ascii_bytes + _BYTES_PER_NON_ASCII_CHARACTER * self.emitted.non_ascii_chars
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an exchange costs. Money in nanodollars; `estimated` where the provider's own figures never came."""
+
+    counts: TokenCounts
+    cost: int
+    estimated: bool
+
+
+def bill_of(
+    exchange: Exchange,
+    *,
+    price: ModelPrice,
+    price_of: Callable[[str], ModelPrice],
+    tokens_per_byte: TokensPerByte,
+    held: int,
+) -> Bill:
+    """Return the bill: as reported, else estimated and then never more than was held.
+
+    `price_of` prices what other models wrote beside the answer (an advisor's), by their names.
+    """
+    if exchange.bills_nothing:
+        return Bill(TokenCounts(), 0, estimated=False)
+    facts = exchange.facts
+    estimated = facts.usage is None or not facts.output_is_final
+    counts = (
+        _estimated_counts(exchange, price, tokens_per_byte) if estimated else facts.usage or TokenCounts()
+    )
+    cost = cost_nanousd(price, counts, facts.terms)
+    for side in facts.side_usages:
+        side_price = price if side.model is None else price_of(side.model)
+        cost += cost_nanousd(side_price, side.usage, facts.terms)
+    return Bill(counts, min(cost, held) if estimated else cost, estimated)
+
+
+def _estimated_counts(exchange: Exchange, price: ModelPrice, tokens_per_byte: TokensPerByte) -> TokenCounts:
+    counts = exchange.facts.usage
+    if counts is None:
+        input_tokens = -(-exchange.body_bytes * _INPUT_TOKENS_PER_1000_BYTES // 1000)
+        counts = TokenCounts(input_tokens=input_tokens)
+    if exchange.streamed or exchange.written_bytes:
+        output_tokens = tokens_per_byte.estimate(price.model_id, exchange.written_bytes)
+    else:
+        elapsed_ms = max(0, exchange.ended_ms - exchange.sent_ms)
+        output_tokens = elapsed_ms * _SILENT_TOKENS_PER_S // 1000
+    output_tokens = max(counts.output_tokens, min(output_tokens, exchange.max_tokens))
+    return replace(counts, output_tokens=output_tokens)

@@ -1,0 +1,78 @@
+"""What one process keeps between requests: stores, caches and prices, none of it any user's prompt or answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from channeling.budgets.store import BudgetStore
+from channeling.doors import Doors
+from channeling.dynamodb import Item
+from channeling.pricing.custom_price import CustomPrice, parse_custom_price
+from channeling.pricing.model_price import Rates
+from channeling.pricing.price_book import PriceBook
+from channeling.pricing.price_table import PriceTable
+from channeling.projects.directory import ProjectDirectory
+from channeling.projects.project import Project
+from channeling.projects.store import ProjectStore
+from channeling.request_rate import RequestRate
+from channeling.revocations import Revocations
+from channeling.settings import Settings
+from channeling.usage.store import UsageStore
+from channeling.usage.tokens_per_byte import TokensPerByte
+
+# Editors ask for 40 to 50 counts at their start; a count is free, but each is a call on the project's account.
+COUNTS_BURST, COUNTS_PER_S = 120, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One process's stores and caches, made by `open_gateway`."""
+
+    settings: Settings
+    doors: Doors
+    projects: ProjectDirectory
+    budgets: BudgetStore
+    usage: UsageStore
+    revocations: Revocations
+    count_rate: RequestRate
+    price_table: PriceTable
+    tokens_per_byte: TokensPerByte
+
+    async def price_book(self, project: Project) -> PriceBook:
+        """Return the prices that hold for a project."""
+        ceiling_input = self.settings.ceiling_input_nanousd_per_mtok
+        return PriceBook(
+            default=self.price_table,
+            project_prices=_custom_prices(project.price_items),
+            global_prices=_custom_prices(await self.projects.global_prices()),
+            ceiling=Rates(
+                input=ceiling_input,
+                output=self.settings.ceiling_output_nanousd_per_mtok,
+                cache_read=ceiling_input,
+                cache_write_5m=ceiling_input * 5 // 4,
+                cache_write_1h=ceiling_input * 2,
+            ),
+        )
+
+
+def open_gateway(settings: Settings, doors: Doors) -> Gateway:
+    """Make a process's stores and caches; nothing is read or called yet but the price table."""
+    tables = settings.tables
+    budgets = BudgetStore(doors.dynamodb, tables.budgets)
+    return Gateway(
+        settings=settings,
+        doors=doors,
+        projects=ProjectDirectory(ProjectStore(doors.dynamodb, tables.projects), doors.cipher, doors.clock),
+        budgets=budgets,
+        usage=UsageStore(doors.dynamodb, tables.usage),
+        revocations=Revocations(budgets, doors.clock),
+        count_rate=RequestRate(doors.clock, burst=COUNTS_BURST, per_second=COUNTS_PER_S),
+        price_table=PriceTable.load(),
+        tokens_per_byte=TokensPerByte(),
+    )
+
+
+def _custom_prices(items: Sequence[Item]) -> tuple[CustomPrice, ...]:
+    return tuple(
+        parse_custom_price({key: value for key, value in item.items() if key not in ("pk", "sk")})
+        for item in items
+    )

@@ -1,0 +1,95 @@
+"""From a routed request to money held for it: the ask, its quotes, and the provider's own count where it helps."""
+
+import asyncio
+
+from channeling.admit import Admitted, admit
+from channeling.budgets.admission import Held, NotHeld, hold_amount
+from channeling.budgets.decide import HoldAsk
+from channeling.budgets.hold_id import new_hold_id
+from channeling.budgets.quote import Quote, quote_request
+from channeling.budgets.settlement import reclaim_hold
+from channeling.budgets.store import Hold
+from channeling.call import Call
+from channeling.caller import Caller, Routed
+from channeling.errors import UpstreamFailed
+from channeling.gateway import Gateway
+from channeling.message_request import MessageRequest
+from channeling.request_prices import RequestPrices
+from channeling.upstream import read_body
+
+_COUNT_TIMEOUT_S = 10.0
+
+
+async def hold_request(
+    gateway: Gateway,
+    call: Call,
+    caller: Caller,
+    request: MessageRequest,
+    routed: Routed,
+    prices: RequestPrices,
+) -> Admitted:
+    """Hold what a request may cost; raises as `admit` does, and InvalidRequest for tools without a bound."""
+    ask = _ask(gateway, call, caller)
+    unbounded = caller.project.allow_unbounded_tools
+
+    def quote(*, count_rounds: bool) -> Quote:
+        return quote_request(
+            request,
+            prices.possible(request),
+            least_tokens=routed.adapter.least_max_tokens(request),
+            allow_unbounded_tools=unbounded,
+            count_rounds=count_rounds,
+        )
+
+    async def reclaim(hold: Hold) -> None:
+        await reclaim_hold(gateway.budgets, gateway.usage, hold)
+
+    async def hold(amount: int) -> Held | NotHeld:
+        return await hold_amount(gateway.budgets, ask, amount, gateway.doors.clock, reclaim)
+
+    async def count_input() -> int | None:
+        return await _count_input(gateway, call, request, routed)
+
+    first = quote(count_rounds=True)
+    return await admit(
+        ask,
+        first,
+        hold=hold,
+        count_input=count_input,
+        now_s=call.started_ms // 1000,
+        streamed=request.stream,
+        without_tool_rounds=quote(count_rounds=False) if unbounded and first.has_tool_rounds else None,
+    )
+
+
+def _ask(gateway: Gateway, call: Call, caller: Caller) -> HoldAsk:
+    settings, budget = gateway.settings, caller.claims.budget
+    return HoldAsk(
+        key=caller.budget_key,
+        hold_id=new_hold_id(call.started_ms // 1000, gateway.doors.randomness),
+        limit=budget.limit_nanousd,
+        token_window_start_s=budget.window_start_s,
+        issued_at_ms=caller.claims.issued_at_ms,
+        max_concurrent=caller.project.max_concurrent or settings.max_concurrent,
+        hold_lifetime_s=settings.hold_lifetime_s,
+        enforcement=caller.project.enforcement or settings.enforcement,
+    )
+
+
+async def _count_input(gateway: Gateway, call: Call, request: MessageRequest, routed: Routed) -> int | None:
+    """Return the provider's own count of the input, or None where it gives none in good time."""
+    counting = routed.adapter.count_call(
+        request, routed.target, client_headers=call.text_headers(), query=call.query
+    )
+    if counting is None:
+        return None
+    try:
+        async with asyncio.timeout(_COUNT_TIMEOUT_S):
+            response = await gateway.doors.upstream.send(counting)
+            try:
+                body = await read_body(response)
+            finally:
+                await response.aclose()
+        return routed.adapter.count_of(body) if response.status == 200 else None
+    except (TimeoutError, UpstreamFailed):
+        return None

@@ -1,0 +1,56 @@
+"""The doors of a deployment, opened from its settings: AWS with the environment's own credentials, and httpx."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from channeling.clock import SystemClock
+from channeling.doors import Doors
+from channeling.dynamodb import BotocoreDynamoDB
+from channeling.projects.cipher import Cipher
+from channeling.projects.key_file_cipher import open_key_file
+from channeling.projects.kms_cipher import KmsCipher
+from channeling.settings import Settings
+from channeling.upstream import HttpxUpstream
+
+_DYNAMODB_THREADS = 64
+
+
+@asynccontextmanager
+async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
+    """Open what the request path needs, and close it at the end."""
+    import botocore.session  # here, so that importing this module costs no cold start of its own
+
+    session = botocore.session.get_session()
+    dynamodb = BotocoreDynamoDB(_client(session, "dynamodb"), threads=_DYNAMODB_THREADS)
+    upstream = HttpxUpstream()
+    try:
+        yield Doors(dynamodb, _cipher(session, settings), upstream, SystemClock(), os.urandom)
+    finally:
+        await upstream.aclose()
+        dynamodb.close()
+
+
+def _cipher(session: Any, settings: Settings) -> Cipher:
+    if settings.kms_key_id is not None:
+        return KmsCipher(_client(session, "kms"), settings.kms_key_id)
+    if settings.key_file is None:
+        raise ValueError("settings name neither a KMS key nor a key file")
+    return open_key_file(settings.key_file)
+
+
+def _client(session: Any, service: str) -> Any:
+    from botocore.config import Config
+
+    # A healthy call takes milliseconds: waiting longer than this only keeps a caller from hearing "try again".
+    return session.create_client(
+        service,
+        config=Config(
+            connect_timeout=2,
+            read_timeout=3,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=_DYNAMODB_THREADS,
+            tcp_keepalive=True,
+        ),
+    )

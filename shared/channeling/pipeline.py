@@ -1,0 +1,161 @@
+"""The life of a request for a message, from the caller's bytes to the settled bill, in one function.
+
+authenticate → route → price → hold → call the provider, pass its answer on → bill, record, settle → end
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from channeling.admit import Admitted
+from channeling.answer import Answer, ClientGone
+from channeling.budget_answer import BudgetState, budget_headers
+from channeling.budgets.item import BudgetItem
+from channeling.budgets.settlement import Ended
+from channeling.budgets.store import window_of
+from channeling.call import Call
+from channeling.caller import Routed, authenticate, route_request
+from channeling.errors import GatewayError, UpstreamFailed
+from channeling.exchange import Exchange
+from channeling.gateway import Gateway
+from channeling.hold_request import hold_request
+from channeling.message_request import MessageRequest, parse_message_request
+from channeling.relay import ProviderCall, WholeBody, relay_stream, relay_whole
+from channeling.request_prices import RequestPrices
+from channeling.settle_request import settle_request
+from channeling.standing_hold import StandingHold
+from channeling.upstream import UpstreamRequest
+from channeling.usage.token_counts import TokenCounts
+
+_log = logging.getLogger(__name__)
+CLAMPED_HEADER = "x-channeling-max-tokens"
+
+Headers = Sequence[tuple[str, str]]
+
+
+async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
+    """Answer POST /v1/messages. Raises GatewayError while nothing is held; a client that left is no error.
+
+    It must run to its end, since only that ends the hold: `run_to_its_end` sees to it.
+    """
+    caller = await authenticate(gateway, call.headers)
+    request = parse_message_request(call.body)
+    routed = route_request(gateway, caller, request)
+    book = await gateway.price_book(caller.project)
+    prices = RequestPrices(book, routed.route.provider, routed.target.model, call.started_ms / 1000)
+    admitted = await hold_request(gateway, call, caller, request, routed, prices)
+    standing = StandingHold(gateway.budgets, admitted)
+    exchange = _new_exchange(gateway, request, admitted)
+    unsent = await _relay(gateway, call, answer, request, routed, admitted, standing, exchange)
+    hold = await standing.last()
+    ended = await settle_request(gateway, call, caller, request, routed, prices, admitted, hold, exchange)
+    await _finish(answer, unsent, admitted, ended)
+
+
+async def run_to_its_end(work: Coroutine[Any, Any, None], gone: asyncio.Future[None]) -> None:
+    """Run work that must not be cancelled half-way: a cancellation tells it that the client has left, and waits."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not gone.done():
+            gone.set_result(None)
+        await asyncio.wait({task})
+        raise
+
+
+def provider_call_of(
+    gateway: Gateway,
+    call: Call,
+    routed: Routed,
+    request: UpstreamRequest,
+    input_is_known: Callable[[TokenCounts], None] | None = None,
+) -> ProviderCall:
+    """Return a call to the provider that a request is routed to."""
+    return ProviderCall(
+        upstream=gateway.doors.upstream,
+        request=request,
+        adapter=routed.adapter,
+        api_key=routed.target.api_key,
+        log_original=lambda original: _log_account_error(call, routed, original),
+        clock=gateway.doors.clock,
+        input_is_known=input_is_known,
+    )
+
+
+def _new_exchange(gateway: Gateway, request: MessageRequest, admitted: Admitted) -> Exchange:
+    return Exchange(
+        streamed=request.stream,
+        body_bytes=len(request.raw),
+        sent_ms=gateway.doors.clock.now_ms(),
+        max_tokens=admitted.quote.max_tokens if admitted.max_tokens is None else admitted.max_tokens,
+    )
+
+
+async def _relay(
+    gateway: Gateway,
+    call: Call,
+    answer: Answer,
+    request: MessageRequest,
+    routed: Routed,
+    admitted: Admitted,
+    standing: StandingHold,
+    exchange: Exchange,
+) -> WholeBody | GatewayError | None:
+    """Return what is still to be sent: a whole answer, an error, or None for a stream that was sent."""
+    try:
+        message_call = routed.adapter.message_call(
+            request,
+            routed.target,
+            max_tokens=admitted.max_tokens,
+            client_headers=call.text_headers(),
+            query=call.query,
+        )
+        provider_call = provider_call_of(gateway, call, routed, message_call, standing.lower)
+        if not request.stream:
+            return await relay_whole(provider_call, exchange, call.limits)
+        stream = routed.adapter.stream(call.request_id)
+        headers = _budget_headers(admitted, admitted.held.item)
+        return await relay_stream(provider_call, stream, answer, exchange, call.limits, headers)
+    except GatewayError as error:
+        return error
+    except ClientGone:
+        exchange.status, exchange.client_left = "cancelled", True
+        return None
+    except Exception:
+        # A defect of ours: the hold is ended all the same, at what was seen.
+        _log.exception("request %s failed inside the gateway", call.request_id)
+        return UpstreamFailed("the gateway failed while answering; the request can be tried again")
+    finally:
+        exchange.ended_ms = gateway.doors.clock.now_ms()
+
+
+async def _finish(
+    answer: Answer, unsent: WholeBody | GatewayError | None, admitted: Admitted, ended: Ended | None
+) -> None:
+    """Send what waited for the bill, and end the answer: its headers show the budget after the request."""
+    headers = _budget_headers(admitted, ended.item) if ended is not None else []
+    try:
+        if answer.started:
+            await answer.end()
+        elif isinstance(unsent, WholeBody):
+            await answer.start(unsent.status, [*unsent.headers, *headers])
+            await answer.end(unsent.body)
+        elif isinstance(unsent, GatewayError):
+            await answer.refuse(unsent, headers)
+    except ClientGone:
+        pass  # it is billed; nobody is there to be told
+
+
+def _budget_headers(admitted: Admitted, item: BudgetItem) -> list[tuple[str, str]]:
+    hold = admitted.held.hold
+    found = window_of(item, hold.window_start_s)
+    headers = [] if admitted.max_tokens is None else [(CLAMPED_HEADER, str(admitted.max_tokens))]
+    if found is None:
+        return headers
+    return [*headers, *budget_headers(BudgetState(hold.key.kind, admitted.held.limit, found[0]))]
+
+
+def _log_account_error(call: Call, routed: Routed, original: str) -> None:
+    _log.error("request %s: %s answered %s", call.request_id, routed.route.provider, original)

@@ -1,0 +1,36 @@
+"""The prices that one request may be, and finally is, billed at."""
+
+from dataclasses import dataclass
+
+from channeling.message_request import MessageRequest
+from channeling.pricing.model_price import ModelPrice
+from channeling.pricing.price_book import PriceBook
+from channeling.provider import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPrices:
+    """The project's prices as they stood when the request came (`at_s`, epoch seconds), for one provider."""
+
+    book: PriceBook
+    provider: Provider
+    upstream_model: str
+    at_s: float
+
+    def of(self, model: str) -> ModelPrice:
+        """Return the price of a model by its upstream name."""
+        return self.book.price_of(self.provider, model, self.at_s)
+
+    def possible(self, request: MessageRequest) -> list[ModelPrice]:
+        """Return what any part of the answer may be billed at: the model's price, fallbacks' and advisors'."""
+        names = [self.upstream_model, *(fallback.model for fallback in request.fallbacks)]
+        names += [tool.model for tool in request.builtin_tools if tool.model is not None]
+        if request.has_default_fallbacks:
+            names += [model.model_id for model in self.book.default.models(self.provider)]
+        return [self.of(name) for name in names]
+
+    def billed(self, request: MessageRequest, answered_by: str | None) -> ModelPrice:
+        """Return the price of the model that was asked for, whatever dated name the answer calls it by; that of a
+        fallback where one answered."""
+        fell_back = request.has_default_fallbacks or answered_by in request.models[1:]
+        return self.of(answered_by if answered_by and fell_back else self.upstream_model)

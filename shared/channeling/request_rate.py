@@ -1,0 +1,28 @@
+"""A bound on how often each user may ask for what costs nothing, in this process."""
+
+from collections import OrderedDict
+
+from channeling.clock import Clock
+from channeling.projects.look_up_limit import LookUpLimit
+
+_MAX_KEYS = 10_000
+
+
+class RequestRate:
+    """One token bucket per key, the least recently used forgotten above 10,000."""
+
+    def __init__(self, clock: Clock, *, burst: int, per_second: int) -> None:
+        self._clock = clock
+        self._burst = burst
+        self._per_second = per_second
+        self._buckets: OrderedDict[str, LookUpLimit] = OrderedDict()
+
+    def take(self, key: str) -> bool:
+        """Take one request of this key's; False when it has none left."""
+        bucket = self._buckets.pop(key, None)
+        if bucket is None:
+            bucket = LookUpLimit(self._clock, burst=self._burst, per_second=self._per_second)
+        self._buckets[key] = bucket
+        if len(self._buckets) > _MAX_KEYS:
+            self._buckets.popitem(last=False)
+        return bucket.take()
