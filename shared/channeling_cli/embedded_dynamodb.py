@@ -57,8 +57,8 @@ class EmbeddedDynamoDB:
             self.process.stdout.close()
 
 
-def local_client(endpoint_url: str, *, max_pool_connections: int = 64) -> Any:
-    """Return a botocore DynamoDB client of a store on this machine, signed with stand-in credentials."""
+def local_client(endpoint_url: str, *, service: str = "dynamodb", max_pool_connections: int = 64) -> Any:
+    """Return a botocore client of a store on this machine, signed with stand-in credentials."""
     import botocore.session
     from botocore.config import Config
 
@@ -69,7 +69,7 @@ def local_client(endpoint_url: str, *, max_pool_connections: int = 64) -> Any:
         "credentials_file": (None, None, os.devnull, None),
     }
     return botocore.session.Session(session_vars=nothing_of_the_user).create_client(
-        "dynamodb",
+        service,
         region_name=ENVIRONMENT["AWS_DEFAULT_REGION"],
         endpoint_url=endpoint_url,
         aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],

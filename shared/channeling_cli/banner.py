@@ -1,0 +1,113 @@
+"""What `channeling serve` prints to people once it listens."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+MODEL = "claude-sonnet-4-5-20250929"
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What there is to say. `provider_names` have a key; `missing_key` names the variable of a key that is not
+    set although its provider's address is."""
+
+    base_url: str
+    token: str
+    budget_usd: str
+    provider_names: tuple[str, ...]
+    is_demo: bool
+    missing_key: str | None
+    lasting_store_url: str | None
+
+
+def print_banner(banner: Banner) -> None:
+    """Print it on standard output; long lines are left whole, to be pasted."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(Text.assemble(("Channeling listens on ", "bold"), (banner.base_url, "bold cyan")))
+    for notice in _notices(banner):
+        console.print(notice)
+    for title, snippet in _snippets(banner):
+        console.print(Text(f"\n{title}", style="bold"))
+        console.print(Text(snippet))
+    console.print(Text("\nIn a second terminal, in this folder:", style="bold"))
+    console.print(Text("  .venv/bin/channeling token mint --user ana --budget 1 --window day"))
+    console.print(Text("  .venv/bin/channeling key set anthropic"))
+    console.print(Text("  .venv/bin/channeling doctor"))
+    console.print(Text("\nCtrl-C stops it."))
+
+
+def _notices(banner: Banner) -> list[Text | Panel]:
+    notices: list[Text | Panel] = []
+    if banner.is_demo:
+        notices.append(
+            Panel(
+                "No provider key is set: the built-in DEMO answers, not a model.\n"
+                "For real answers: stop, export ANTHROPIC_API_KEY=…, start again;\n"
+                "or leave it running and: channeling key set anthropic",
+                title="DEMO UPSTREAM",
+                border_style="yellow",
+                expand=False,
+            )
+        )
+    if banner.missing_key is not None:
+        notices.append(
+            Text(
+                f"{banner.missing_key} is not set, though CHANNELING_ANTHROPIC_BASE_URL is: Anthropic models "
+                "answer 400 until it is, or until: channeling key set anthropic",
+                style="yellow",
+            )
+        )
+    if banner.provider_names and not banner.is_demo:
+        notices.append(Text(f"Providers with a key: {', '.join(banner.provider_names)}"))
+    notices.append(Text(f"The token below is good for 24 hours and ${banner.budget_usd} a day."))
+    if banner.lasting_store_url is None:
+        notices.append(
+            Text(
+                "The store is in memory: projects, keys, budgets and usage are lost at exit. "
+                "To keep them, set AWS_ENDPOINT_URL_DYNAMODB to a DynamoDB.",
+                style="dim",
+            )
+        )
+    else:
+        notices.append(
+            Text(
+                f"The store is the DynamoDB at {banner.lasting_store_url}: nothing is lost at exit.",
+                style="dim",
+            )
+        )
+    return notices
+
+
+def _snippets(banner: Banner) -> list[tuple[str, str]]:
+    url, token = banner.base_url, banner.token
+    message = '[{"role": "user", "content": "Hello!"}]'
+    return [
+        (
+            "curl",
+            f"curl -N {url}/v1/messages -H 'x-api-key: {token}' -H 'anthropic-version: 2023-06-01' "
+            f"-H 'content-type: application/json' "
+            f'-d \'{{"model": "{MODEL}", "max_tokens": 256, "stream": true, "messages": {message}}}\'',
+        ),
+        (
+            "Python (pip install anthropic)",
+            "import anthropic\n\n"
+            f'client = anthropic.Anthropic(base_url="{url}", api_key="{token}")\n'
+            f'with client.messages.stream(model="{MODEL}", max_tokens=256, messages={message}) as stream:\n'
+            "    for text in stream.text_stream:\n"
+            '        print(text, end="", flush=True)',
+        ),
+        (
+            "TypeScript (npm install @anthropic-ai/sdk)",
+            "import Anthropic from '@anthropic-ai/sdk';\n\n"
+            f"const client = new Anthropic({{ baseURL: '{url}', apiKey: '{token}' }});\n"
+            f"const stream = client.messages.stream({{ model: '{MODEL}', max_tokens: 256, messages: "
+            "[{ role: 'user', content: 'Hello!' }] });\n"
+            "stream.on('text', (text) => process.stdout.write(text));\n"
+            "await stream.finalMessage();",
+        ),
+        ("Claude Code", f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} claude"),
+        ("Budget", f"curl {url}/v1/budget -H 'x-api-key: {token}'"),
+    ]

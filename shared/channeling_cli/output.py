@@ -1,0 +1,44 @@
+"""What commands print: tidy lines for people, one JSON object for programs; errors on standard error."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
+    """Print a title and aligned name-value lines; values are taken as plain text, never as markup."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(Text(title, style="bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(Text(f"  {name}"), Text(value))
+    console.print(table)
+
+
+def print_line(text: str = "", *, style: str = "", to_stderr: bool = False) -> None:
+    """Print one line as plain text."""
+    Console(stderr=to_stderr, soft_wrap=True, highlight=False).print(Text(text, style=style))
+
+
+def print_error(message: str, next_step: str, *, as_json: bool) -> None:
+    """Print an error and what to do next on standard error."""
+    if as_json:
+        sys.stderr.write(json.dumps({"error": message, "next": next_step or None}, ensure_ascii=False) + "\n")
+        return
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text.assemble(("error: ", "bold red"), message))
+    if next_step:
+        console.print(Text.assemble(("  next: ", "bold"), next_step))

@@ -1,0 +1,164 @@
+"""`channeling serve`: the gateway on one machine, with its store, a demo project and a token to try it with."""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from channeling.settings import MAX_REQUEST_S_LIMIT, Settings
+from channeling_cli.amounts import microdollars, usd_text
+from channeling_cli.banner import Banner, print_banner
+from channeling_cli.demo_project import KEY_VARIABLES
+from channeling_cli.listening_socket import base_url_of, listening_socket
+from channeling_cli.local import ANTHROPIC_URL_VARIABLE, LocalBackend, start_local_backend
+from channeling_cli.local_file import (
+    HOME_VARIABLE,
+    LocalServer,
+    folder_to_write,
+    remove_local_file,
+    write_local_file,
+)
+from channeling_cli.options import AsJson
+from channeling_cli.output import print_json, print_line
+
+BUDGET_VARIABLE = "CHANNELING_DEMO_BUDGET_USD"
+DEMO_USER = "demo-user"
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8080,
+    max_request_seconds: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_REQUEST_S_LIMIT, help="The longest a request may take (default: 900)."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar=HOME_VARIABLE, help="The folder for its files (default: .channeling)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run Channeling on this machine until Ctrl-C."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    environ = dict(os.environ)
+    if max_request_seconds is not None:
+        environ["CHANNELING_MAX_REQUEST_SECONDS"] = str(max_request_seconds)
+    budget_microusd = microdollars(environ.get(BUDGET_VARIABLE, "").strip() or "5", BUDGET_VARIABLE)
+    folder = data.absolute() if data is not None else folder_to_write(environ, Path.cwd())
+    _end_on_signals()
+    try:
+        with (
+            listening_socket(host, port) as listener,
+            start_local_backend(environ, folder=folder) as backend,
+        ):
+            _serve(listener, backend, environ, folder, budget_microusd, as_json=as_json)
+    except KeyboardInterrupt:
+        print_line("stopped", style="dim", to_stderr=True)
+
+
+def _serve(
+    listener: socket.socket,
+    backend: LocalBackend,
+    environ: Mapping[str, str],
+    folder: Path,
+    budget_microusd: int,
+    *,
+    as_json: bool,
+) -> None:
+    # Not at the top: `channeling token mint` and the like need none of it, and start twice as fast without.
+    from channeling.app import create_app
+    from channeling.clock import SystemClock
+    from channeling.doors import Doors
+    from channeling.upstream import HttpxUpstream
+    from channeling_cli.demo_switch import UpstreamWithDemo
+    from channeling_cli.demo_upstream import DemoUpstream
+    from channeling_cli.server import serve_until_stopped
+
+    base_url = base_url_of(listener)
+    token = backend.mint(DEMO_USER, budget_microusd)
+    doors = Doors(
+        dynamodb=backend.dynamodb,
+        cipher=backend.cipher,
+        upstream=UpstreamWithDemo(HttpxUpstream(), DemoUpstream()),
+        clock=SystemClock(),
+        randomness=secrets.token_bytes,
+    )
+    app = create_app(_settings(environ, backend), doors)
+
+    def announce() -> None:
+        write_local_file(folder, _local_server(base_url, backend))
+        if as_json:
+            print_json(
+                {
+                    "base_url": base_url,
+                    "project_id": backend.project_id,
+                    "hmac_secret": backend.hmac_secret,
+                    "token": token,
+                }
+            )
+        else:
+            print_banner(_banner(base_url, token, usd_text(budget_microusd), backend, environ))
+
+    try:
+        serve_until_stopped(app, listener, when_ready=announce)
+    finally:
+        remove_local_file(folder, os.getpid())
+
+
+def _settings(environ: Mapping[str, str], backend: LocalBackend) -> Settings:
+    # A KMS key that is set for other commands is not this server's: its secrets are sealed with its own key file.
+    own = {name: value for name, value in environ.items() if name != "CHANNELING_KMS_KEY_ID"}
+    return Settings.from_environ(own | backend.gateway_environ())
+
+
+def _local_server(base_url: str, backend: LocalBackend) -> LocalServer:
+    assert backend.key_file is not None  # noqa: S101 - `serve` always gives the backend a folder
+    return LocalServer(
+        process_id=os.getpid(),
+        base_url=base_url,
+        dynamodb_endpoint_url=backend.dynamodb_endpoint_url,
+        tables=backend.tables,
+        key_file=backend.key_file,
+        project_id=backend.project_id,
+    )
+
+
+def _banner(
+    base_url: str, token: str, budget_usd: str, backend: LocalBackend, environ: Mapping[str, str]
+) -> Banner:
+    provider_keys = backend.secrets.provider_keys
+    lacks_key = bool(environ.get(ANTHROPIC_URL_VARIABLE, "").strip()) and "anthropic" not in provider_keys
+    return Banner(
+        base_url=base_url,
+        token=token,
+        budget_usd=budget_usd,
+        provider_names=tuple(sorted(provider_keys)),
+        is_demo=backend.is_demo,
+        missing_key=KEY_VARIABLES["anthropic"] if lacks_key else None,
+        lasting_store_url=None if backend.is_embedded else backend.dynamodb_endpoint_url,
+    )
+
+
+def _end_on_signals() -> None:
+    """Make SIGTERM, and SIGHUP of a closed terminal, end the server as Ctrl-C does.
+
+    uvicorn handles SIGINT and SIGTERM while it serves and raises them again when it is done, which by default would
+    end this process before the store's child and the local file are cleared away.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
