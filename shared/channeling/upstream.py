@@ -105,8 +105,10 @@ class HttpxUpstream:
             delay_s = _FIRST_RETRY_DELAY_S * 2 ** (MAX_RETRIES - retries_left)
             try:
                 response = await self._send_once(request)
-            except UpstreamUnreachable:
-                if not retries_left:
+            except UpstreamUnreachable as error:
+                if not retries_left or not isinstance(
+                    error.__cause__, httpx.ConnectError | httpx.ConnectTimeout
+                ):
                     raise
             else:
                 if response.status != OVERLOADED_STATUS or not retries_left:

@@ -119,7 +119,9 @@ class AnthropicUpstream:
                 raise TimeoutError(f"the stand-in saw only {self.requests}")
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=64 * 1024 * 1024)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, limit=64 * 1024 * 1024
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
@@ -128,6 +130,13 @@ class AnthropicUpstream:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(2):
+            await asyncio.sleep(0)  # aborted transports close their sockets in the loop's next turn
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _note(self, request: RecordedRequest, **changes: Any) -> None:
         with self._changed:
@@ -136,10 +145,6 @@ class AnthropicUpstream:
             self._changed.notify_all()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
         self.connections += 1
         connection = Connection(self.connections, reader, writer)
         with contextlib.suppress(
