@@ -79,24 +79,29 @@ def _serve(
     from channeling.app import create_app
     from channeling.clock import SystemClock
     from channeling.doors import Doors
-    from channeling.upstream import HttpxUpstream
+    from channeling.upstream import HttpxUpstream, UpstreamClient
     from channeling_cli.demo_switch import UpstreamWithDemo
-    from channeling_cli.demo_upstream import DemoUpstream
     from channeling_cli.server import serve_until_stopped
 
     base_url = base_url_of(listener)
     token = backend.mint(DEMO_USER, budget_microusd)
+    upstream: UpstreamClient = HttpxUpstream()
+    if backend.is_demo:
+        from channeling_cli.demo_upstream import DemoUpstream
+
+        upstream = UpstreamWithDemo(upstream, DemoUpstream())
     doors = Doors(
         dynamodb=backend.dynamodb,
         cipher=backend.cipher,
-        upstream=UpstreamWithDemo(HttpxUpstream(), DemoUpstream()),
+        upstream=upstream,
         clock=SystemClock(),
         randomness=secrets.token_bytes,
     )
-    app = create_app(_settings(environ, backend), doors)
+    settings = _settings(environ, backend)
+    app = create_app(settings, doors)
 
     def announce() -> None:
-        write_local_file(folder, _local_server(base_url, backend))
+        write_local_file(folder, _local_server(base_url, backend, settings))
         if as_json:
             print_json(
                 {
@@ -110,7 +115,7 @@ def _serve(
             print_banner(_banner(base_url, token, usd_text(budget_microusd), backend, environ))
 
     try:
-        serve_until_stopped(app, listener, when_ready=announce)
+        serve_until_stopped(app, listener, when_ready=announce, when_stopped=upstream.aclose)
     finally:
         remove_local_file(folder, os.getpid())
 
@@ -121,7 +126,7 @@ def _settings(environ: Mapping[str, str], backend: LocalBackend) -> Settings:
     return Settings.from_environ(own | backend.gateway_environ())
 
 
-def _local_server(base_url: str, backend: LocalBackend) -> LocalServer:
+def _local_server(base_url: str, backend: LocalBackend, settings: Settings) -> LocalServer:
     assert backend.key_file is not None  # noqa: S101 - `serve` always gives the backend a folder
     return LocalServer(
         process_id=os.getpid(),
@@ -130,6 +135,7 @@ def _local_server(base_url: str, backend: LocalBackend) -> LocalServer:
         tables=backend.tables,
         key_file=backend.key_file,
         project_id=backend.project_id,
+        provider_urls={str(provider): url for provider, url in settings.base_urls.items()},
     )
 
 

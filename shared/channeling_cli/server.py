@@ -1,34 +1,66 @@
 """Running an ASGI application on uvicorn until it is told to stop."""
 
+import asyncio
+import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
 
 from channeling_cli.failure import CommandFailed
 
-# On the first Ctrl-C streams may end by themselves for this long; then they are cut, settled, and the server ends.
+# After Ctrl-C requests may end by themselves for this long (a second Ctrl-C skips it). Then they are cancelled,
+# which the gateway takes as the client having left: they have so long to put their record and settle.
 SHUTDOWN_GRACE_S = 5
+SETTLE_TIME_S = 10
 # Longer than the pools of the common clients keep a connection: one that the server closes first may be written to
 # just then, which shows as a failed request.
 KEEP_ALIVE_S = 75
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that calls back when it accepts connections."""
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    # uvicorn logs each request that it cancels at the end as a defect of the application, traceback and all.
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
-    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it accepts connections, and waits at the end for requests to settle."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        when_ready: Callable[[], None],
+        when_stopped: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__(config)
         self._when_ready = when_ready
+        self._when_stopped = when_stopped
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             self._when_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets=sockets)
+        left = set(self.server_state.tasks)
+        for task in left:
+            # uvicorn has cancelled them but after a second Ctrl-C; a second cancellation would stop a settle.
+            if not task.cancelling():
+                task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=SETTLE_TIME_S)
+        await self._when_stopped()
 
-def serve_until_stopped(app: Any, listener: socket.socket, *, when_ready: Callable[[], None]) -> None:
+
+def serve_until_stopped(
+    app: Any,
+    listener: socket.socket,
+    *,
+    when_ready: Callable[[], None],
+    when_stopped: Callable[[], Awaitable[None]],
+) -> None:
     """Serve an ASGI application on a bound socket until SIGINT or SIGTERM; raise CommandFailed if it cannot."""
     config = uvicorn.Config(
         app,
@@ -42,7 +74,8 @@ def serve_until_stopped(app: Any, listener: socket.socket, *, when_ready: Callab
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
-    server = _Server(config, when_ready)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+    server = _Server(config, when_ready, when_stopped)
     server.run(sockets=[listener])
     if not server.started:
         raise CommandFailed("the server did not start; its own message is above")

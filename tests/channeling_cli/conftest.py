@@ -97,6 +97,7 @@ async def on_this_machine(
         tables,
         folder / "secrets.key",
         "demo",
+        dict.fromkeys(("anthropic", "openai", "openrouter"), "http://127.0.0.1:9"),
     )
     write_local_file(folder, server)
     store = ProjectStore(dynamodb, tables.projects)
