@@ -98,8 +98,8 @@ def demo_text(request: MessageRequest) -> str:
     quote = f"You wrote \u201c{asked}\u201d. " if asked else ""
     return (
         f"This is Channeling's built-in demo, not {request.model}: no model was asked and nothing was paid. {quote}"
-        "What you see is real all the same: these words come through your gateway, their tokens are priced, and the "
-        "price is held and settled against your budget. "
+        "What you see is real all the same: these words come through your gateway, their tokens are priced, and "
+        "the price is held and settled against your budget. "
         "For real answers set your own key: run `.venv/bin/channeling key set anthropic` in a second terminal, "
         "or start again with `ANTHROPIC_API_KEY=\u2026 make run`."
     )

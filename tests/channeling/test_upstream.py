@@ -1,6 +1,8 @@
 """The httpx door: answers as they come, failures in plain words, few retries, connections that are given back."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -276,6 +278,13 @@ async def test_a_header_that_http_does_not_allow(client: UpstreamClient, stand_i
     with pytest.raises(UpstreamUnreachable, match="header"):
         await client.send(message_call(stand_in.base_url, ("x-a", "b\r\nx-c: d")))
     assert stand_in.requests == []
+
+
+def test_importing_it_brings_no_command_line_along() -> None:
+    program = (
+        "import sys, channeling.upstream; print(sorted({'rich', 'click', 'pygments'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"[]\n"
 
 
 def every_exception_of_httpx() -> list[type[Exception]]:

@@ -82,7 +82,6 @@ class AnthropicStream:
         if self._open_block is not None:
             stop = {"type": "content_block_stop", "index": self._open_block}
             out += encode_event("content_block_stop", stop)
-            self._open_block = None
         if self.facts.stop_reason is None:
             self.facts.stop_reason = stop_reason
             delta = {"stop_reason": stop_reason, "stop_sequence": None}

@@ -106,6 +106,13 @@ def test_no_key_gets_out() -> None:
         assert "secret" not in replaced.original + replaced.error.message
 
 
+def test_words_that_look_like_a_key_stay_readable() -> None:
+    decision = relay_or_replace(500, {}, body("api_error", "the task-management service failed"))
+    assert isinstance(decision, Replacement)
+    assert decision.error.message == "the task-management service failed"
+    assert "task-management" in decision.original
+
+
 def test_the_log_is_bounded_and_takes_any_bytes() -> None:
     decision = relay_or_replace(500, {}, b"\xff" * 100_000)
     assert isinstance(decision, Replacement)
