@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from channeling.errors import InvalidRequest
+
 
 class Span(NamedTuple):
     """A half-open range of bytes."""
@@ -30,8 +32,8 @@ class Member(NamedTuple):
 class JsonText:
     """A JSON text that a parser has accepted already; on any other the answers mean nothing.
 
-    Positions given must be those of a value of the right kind. Nesting deeper than Python's recursion limit
-    raises RecursionError.
+    Positions given must be those of a value of the right kind. Nesting that the scanner cannot follow (Python's
+    recursion limit) raises InvalidRequest.
     """
 
     def __init__(self, text: bytes) -> None:
@@ -45,22 +47,20 @@ class JsonText:
 
         `has_repeated_keys` then says whether any object *inside* their values has a key twice.
         """
-        text, decode = self._text, self._decoder.raw_decode
         position = self.after_space(start + 1)
-        while text[position] != "}":
-            _, key_end = decode(text, position)
+        while self._text[position] != "}":
+            key_end = self._end_of_value(position)
             written = self._bytes[position:key_end]
             value_start = self.after_space(self.after_space(key_end) + 1)
-            _, value_end = decode(text, value_start)
+            value_end = self._end_of_value(value_start)
             yield Member(orjson.loads(written), b"\\" in written, Span(value_start, value_end))
             position = self._after_comma(value_end)
 
     def elements(self, start: int) -> Iterator[Span]:
         """Yield where each element of the array that begins at `start` lies."""
-        text, decode = self._text, self._decoder.raw_decode
         position = self.after_space(start + 1)
-        while text[position] != "]":
-            _, end = decode(text, position)
+        while self._text[position] != "]":
+            end = self._end_of_value(position)
             yield Span(position, end)
             position = self._after_comma(end)
 
@@ -69,6 +69,12 @@ class JsonText:
         while self._text[position] in " \t\n\r":
             position += 1
         return position
+
+    def _end_of_value(self, start: int) -> int:
+        try:
+            return self._decoder.raw_decode(self._text, start)[1]
+        except RecursionError as error:
+            raise InvalidRequest("The request body is nested too deeply") from error
 
     def _after_comma(self, position: int) -> int:
         position = self.after_space(position)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channeling.errors import InvalidRequest
 from channeling.json_spans import JsonText
 
 json_values = st.recursive(
@@ -57,3 +58,9 @@ def test_keys_repeated_inside_values_are_noticed(body: bytes, repeated: bool) ->
     text = JsonText(body)
     list(text.members(0))
     assert text.has_repeated_keys is repeated
+
+
+def test_nesting_that_cannot_be_followed_is_refused() -> None:
+    """No parser accepts this many levels before us, but a deeper stack makes the limit nearer."""
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        list(JsonText(b"[" * 100_000 + b"]" * 100_000).elements(0))
