@@ -3,6 +3,7 @@
 It holds no secret, yet only its owner may read it: it names the file that the secrets' key is in.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -30,6 +31,7 @@ class LocalServer:
     tables: TableNames
     key_file: Path
     project_id: str
+    provider_urls: Mapping[str, str]
 
 
 def folder_to_write(environ: Mapping[str, str], here: Path) -> Path:
@@ -48,7 +50,8 @@ def write_local_file(folder: Path, server: LocalServer) -> None:
             json.dump(content, file, indent=2)
         draft.replace(folder / FILE)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise CommandFailed(
             f"cannot write {folder / FILE}: {error.strerror}",
             next_step=f"run in a folder that you can write to, or set {HOME_VARIABLE} to one",
@@ -99,6 +102,7 @@ def _read(path: Path) -> LocalServer:
             tables=TableNames(**content["tables"]),
             key_file=Path(content["key_file"]),
             project_id=str(content["project_id"]),
+            provider_urls=dict[str, str](content["provider_urls"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandFailed(
