@@ -1,6 +1,9 @@
 """What `channeling serve` prints to people once it listens."""
 
+import os
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
@@ -11,9 +14,10 @@ MODEL = "claude-sonnet-4-5-20250929"
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """What there is to say. `provider_names` have a key; `missing_key` names the variable of a key that is not
-    set although its provider's address is."""
+    """What there is to say. `command` is how `channeling` is called in a second terminal; `provider_names` have a
+    key; `missing_key` names the variable of a key that is not set although its provider's address is."""
 
+    command: str
     base_url: str
     token: str
     budget_usd: str
@@ -21,6 +25,15 @@ class Banner:
     is_demo: bool
     missing_key: str | None
     lasting_store_url: str | None
+
+
+def command_to_type(program: str, here: Path) -> str:
+    """Return how this program is called from a folder: by its name where PATH finds it, else by its path."""
+    path = Path(os.path.abspath(program))  # noqa: PTH100 - resolve() would leave the virtual environment
+    found = shutil.which(path.name)
+    if found is not None and Path(found).resolve() == path.resolve():
+        return path.name
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def print_banner(banner: Banner) -> None:
@@ -33,9 +46,8 @@ def print_banner(banner: Banner) -> None:
         console.print(Text(f"\n{title}", style="bold"))
         console.print(Text(snippet))
     console.print(Text("\nIn a second terminal, in this folder:", style="bold"))
-    console.print(Text("  .venv/bin/channeling token mint --user ana --budget 1 --window day"))
-    console.print(Text("  .venv/bin/channeling key set anthropic"))
-    console.print(Text("  .venv/bin/channeling doctor"))
+    for arguments in ("token mint --user ana --budget 1 --window day", "key set anthropic", "doctor"):
+        console.print(Text(f"  {banner.command} {arguments}"))
     console.print(Text("\nCtrl-C stops it."))
 
 
@@ -46,7 +58,7 @@ def _notices(banner: Banner) -> list[Text | Panel]:
             Panel(
                 "No provider key is set: the built-in DEMO answers, not a model.\n"
                 "For real answers: stop, export ANTHROPIC_API_KEY=…, start again;\n"
-                "or leave it running and: channeling key set anthropic",
+                f"or leave it running and: {banner.command} key set anthropic",
                 title="DEMO UPSTREAM",
                 border_style="yellow",
                 expand=False,
@@ -56,7 +68,7 @@ def _notices(banner: Banner) -> list[Text | Panel]:
         notices.append(
             Text(
                 f"{banner.missing_key} is not set, though CHANNELING_ANTHROPIC_BASE_URL is: Anthropic models "
-                "answer 400 until it is, or until: channeling key set anthropic",
+                f"answer 400 until it is, or until: {banner.command} key set anthropic",
                 style="yellow",
             )
         )

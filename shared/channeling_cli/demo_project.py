@@ -6,14 +6,15 @@ from types import MappingProxyType
 
 from channeling.auth.mint import new_hmac_secret
 from channeling.projects.cipher import Cipher
-from channeling.projects.errors import ProjectExists
+from channeling.projects.errors import ProjectExists, ProjectInvalid
 from channeling.projects.project import ProjectRules, ProjectSecrets
 from channeling.projects.project_secrets import change_secrets, create_project, with_provider_key
 from channeling.projects.store import ProjectStore
 from channeling.provider import Provider
-from channeling_cli.demo_switch import DEMO_KEY
 
 DEMO_PROJECT_ID = "demo"
+# Stored in the place of an Anthropic key while the demo answers, and no key that Anthropic could ever give out.
+DEMO_KEY = "built-in-demo-upstream"
 KEY_VARIABLES: Mapping[Provider, str] = MappingProxyType(
     {
         "anthropic": "ANTHROPIC_API_KEY",
@@ -29,7 +30,10 @@ def environment_keys(environ: Mapping[str, str]) -> dict[Provider, str]:
     for provider, variable in KEY_VARIABLES.items():
         key = environ.get(variable, "").strip()
         if key:
-            with_provider_key(provider, key)
+            try:
+                with_provider_key(provider, key)
+            except ProjectInvalid as error:
+                raise ProjectInvalid(f"{variable} cannot be used: {error}") from error
             keys[provider] = key
     return keys
 

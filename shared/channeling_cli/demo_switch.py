@@ -1,9 +1,7 @@
 """The demo answers where a project has no real key; the moment one is set, the provider does."""
 
 from channeling.upstream import UpstreamClient, UpstreamRequest, UpstreamResponse
-
-# Stored in the demo project in the place of an Anthropic key, and no key that Anthropic could ever give out.
-DEMO_KEY = "built-in-demo-upstream"
+from channeling_cli.demo_project import DEMO_KEY
 
 
 class UpstreamWithDemo:

@@ -13,7 +13,7 @@ from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.project_secrets import open_secrets
 from channeling.provider import Provider
 from channeling.settings import base_urls_from
-from channeling_cli.demo_switch import DEMO_KEY
+from channeling_cli.demo_project import DEMO_KEY
 from channeling_cli.deployment import Deployment, open_deployment
 from channeling_cli.failure import CommandFailed, ExitCode
 from channeling_cli.findings import (
@@ -91,7 +91,10 @@ async def _examine_project(deployment: Deployment, project: str | None, *, offli
     findings = check_project(stored, opened, flags)
     real = {provider: key for provider, key in opened.provider_keys.items() if key != DEMO_KEY}
     if not offline:
-        findings += await asyncio.gather(*(_try_key(provider, key) for provider, key in real.items()))
+        # A running server's own addresses: the key of a company's gateway is not sent to anybody else.
+        urls = base_urls_from(os.environ) if deployment.local is None else deployment.local.provider_urls
+        trials = (_try_key(provider, key, urls[provider]) for provider, key in real.items())
+        findings += await asyncio.gather(*trials)
     return findings
 
 
@@ -100,9 +103,8 @@ async def _health(base_url: str) -> Finding:
     return check_health_answer(base_url, status, failure)
 
 
-async def _try_key(provider: Provider, key: str) -> Finding:
+async def _try_key(provider: Provider, key: str, base_url: str) -> Finding:
     # Each costs nothing and needs a valid key: Anthropic's and OpenAI's lists of models, OpenRouter's own account.
-    base_url = base_urls_from(os.environ)[provider]
     bearer = {"authorization": f"Bearer {key}"}
     requests: Mapping[Provider, tuple[str, Mapping[str, str]]] = {
         "anthropic": (

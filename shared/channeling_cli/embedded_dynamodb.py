@@ -5,6 +5,7 @@ it listens, and ends when its standard input closes, so it never outlives the pr
 """
 
 import argparse
+import functools
 import io
 import json
 import logging
@@ -59,16 +60,9 @@ class EmbeddedDynamoDB:
 
 def local_client(endpoint_url: str, *, service: str = "dynamodb", max_pool_connections: int = 64) -> Any:
     """Return a botocore client of a store on this machine, signed with stand-in credentials."""
-    import botocore.session
     from botocore.config import Config
 
-    # Without these a profile that is named in the environment and missing on this machine stops every call.
-    nothing_of_the_user = {
-        "profile": (None, None, None, None),
-        "config_file": (None, None, os.devnull, None),
-        "credentials_file": (None, None, os.devnull, None),
-    }
-    return botocore.session.Session(session_vars=nothing_of_the_user).create_client(
+    return _session_of_nobody().create_client(
         service,
         region_name=ENVIRONMENT["AWS_DEFAULT_REGION"],
         endpoint_url=endpoint_url,
@@ -78,6 +72,23 @@ def local_client(endpoint_url: str, *, service: str = "dynamodb", max_pool_conne
             max_pool_connections=max_pool_connections, connect_timeout=5, read_timeout=30, proxies={}
         ),
     )
+
+
+@functools.cache
+def _session_of_nobody() -> Any:
+    """Return the one botocore session of this process that reads nothing of the user's AWS configuration.
+
+    Kept because parsing botocore's data for the first client costs 100 ms, and for a second one next to nothing.
+    """
+    import botocore.session
+
+    # Without these a profile that is named in the environment and missing on this machine stops every call.
+    nothing_of_the_user = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    return botocore.session.Session(session_vars=nothing_of_the_user)
 
 
 def start_embedded_dynamodb() -> EmbeddedDynamoDB:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from channeling.projects.project import ProjectSecrets
 from channeling.projects.store import StoredProject
 from channeling.tables import TableNames
-from channeling_cli.demo_switch import DEMO_KEY
+from channeling_cli.demo_project import DEMO_KEY
 
 Level = Literal["ok", "warning", "problem"]
 

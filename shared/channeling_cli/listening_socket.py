@@ -8,7 +8,7 @@ from channeling_cli.failure import CommandFailed, ExitCode
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket bound to host and port (0: a free one); raise CommandFailed."""
+    """Return a socket that listens on host and port (0: a free one); raise CommandFailed."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -24,6 +24,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # At once: until one of two sockets with SO_REUSEADDR listens, Linux binds both to the same port.
+        listener.listen()
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

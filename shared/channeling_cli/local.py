@@ -20,8 +20,7 @@ from channeling.window_kind import WindowKind
 from channeling_cli.aws_clients import aws_failure, dynamodb_client
 from channeling_cli.calendar_token import mint_calendar_token
 from channeling_cli.create_tables import create_tables
-from channeling_cli.demo_project import DEMO_PROJECT_ID, ensure_demo_project, environment_keys
-from channeling_cli.demo_switch import DEMO_KEY
+from channeling_cli.demo_project import DEMO_KEY, DEMO_PROJECT_ID, ensure_demo_project, environment_keys
 from channeling_cli.embedded_dynamodb import ENVIRONMENT, local_client, start_embedded_dynamodb
 
 STORE_VARIABLE = "AWS_ENDPOINT_URL_DYNAMODB"

@@ -14,7 +14,7 @@ from channeling.projects.project import ProjectRules, ProjectSecrets, ProjectSta
 from channeling.projects.project_secrets import create_project, open_secrets
 from channeling.projects.store import StoredProject
 from channeling_cli.amounts import microdollars, usd_text
-from channeling_cli.demo_switch import DEMO_KEY
+from channeling_cli.demo_project import DEMO_KEY
 from channeling_cli.deployment import Deployment, open_deployment
 from channeling_cli.options import AsJson, Profile, Region, Stack, Target
 from channeling_cli.output import print_facts, print_json, print_line

@@ -15,7 +15,7 @@ import typer
 
 from channeling.settings import MAX_REQUEST_S_LIMIT, Settings
 from channeling_cli.amounts import microdollars, usd_text
-from channeling_cli.banner import Banner, print_banner
+from channeling_cli.banner import Banner, command_to_type, print_banner
 from channeling_cli.demo_project import KEY_VARIABLES
 from channeling_cli.listening_socket import base_url_of, listening_socket
 from channeling_cli.local import ANTHROPIC_URL_VARIABLE, LocalBackend, start_local_backend
@@ -145,6 +145,7 @@ def _banner(
     provider_keys = backend.secrets.provider_keys
     lacks_key = bool(environ.get(ANTHROPIC_URL_VARIABLE, "").strip()) and "anthropic" not in provider_keys
     return Banner(
+        command=command_to_type(sys.argv[0], Path.cwd()),
         base_url=base_url,
         token=token,
         budget_usd=budget_usd,

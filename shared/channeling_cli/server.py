@@ -12,7 +12,7 @@ from channeling_cli.failure import CommandFailed
 
 # After Ctrl-C requests may end by themselves for this long (a second Ctrl-C skips it). Then they are cancelled,
 # which the gateway takes as the client having left: they have so long to put their record and settle.
-SHUTDOWN_GRACE_S = 5
+SHUTDOWN_GRACE_S = 3
 SETTLE_TIME_S = 10
 # Longer than the pools of the common clients keep a connection: one that the server closes first may be written to
 # just then, which shows as a failed request.

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from channeling.projects.project import ProjectRules, ProjectSecrets
 from channeling.projects.store import SealedSecrets, StoredProject
 from channeling.tables import TableNames
-from channeling_cli.demo_switch import DEMO_KEY
+from channeling_cli.demo_project import DEMO_KEY
 from channeling_cli.findings import (
     Finding,
     Level,

@@ -1,0 +1,85 @@
+"""The banner's lines can be pasted as they are, and it says what answers and what is lost."""
+
+import ast
+import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from channeling_cli.banner import MODEL, Banner, command_to_type, print_banner
+
+BANNER = Banner(
+    command=".venv/bin/channeling",
+    base_url="http://127.0.0.1:8080",
+    token=f"e{'y' * 150}.{'a' * 150}.b-_",
+    budget_usd="5",
+    provider_names=("anthropic", "openai"),
+    is_demo=False,
+    missing_key=None,
+    lasting_store_url=None,
+)
+
+
+def printed(banner: Banner, capsys: pytest.CaptureFixture[str]) -> str:
+    print_banner(banner)
+    return capsys.readouterr().out
+
+
+def snippet(text: str, title: str) -> str:
+    """Return the lines under a title, up to the next one."""
+    return re.split(r"\n\n(?=[A-Z])", text[text.index(f"\n{title}") :].split("\n", 2)[2])[0]
+
+
+def test_the_curl_line_is_a_whole_request(capsys: pytest.CaptureFixture[str]) -> None:
+    words = shlex.split(snippet(printed(BANNER, capsys), "curl").splitlines()[0])
+    assert words[:3] == ["curl", "-N", "http://127.0.0.1:8080/v1/messages"]
+    assert f"x-api-key: {BANNER.token}" in words
+    body = json.loads(words[words.index("-d") + 1])
+    assert (body["model"], body["stream"]) == (MODEL, True)
+
+
+def test_the_python_snippet_is_python(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(BANNER, capsys)
+    start = text.index("import anthropic")
+    code = text[start : text.index("\nTypeScript")]
+    ast.parse(code)
+    assert BANNER.token in code
+    assert BANNER.base_url in code
+
+
+def test_claude_code_gets_both_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    words = snippet(printed(BANNER, capsys), "Claude Code").splitlines()[0].split()
+    assert words == [
+        f"ANTHROPIC_BASE_URL={BANNER.base_url}",
+        f"ANTHROPIC_AUTH_TOKEN={BANNER.token}",
+        "claude",
+    ]
+
+
+def test_what_answers_and_what_is_lost_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    real = printed(BANNER, capsys)
+    assert "anthropic, openai" in real
+    assert "DEMO" not in real
+    assert "lost at exit" in real
+    demo = printed(replace(BANNER, is_demo=True), capsys)
+    assert "DEMO UPSTREAM" in demo
+    assert ".venv/bin/channeling key set anthropic" in demo
+    lasting = printed(replace(BANNER, lasting_store_url="http://db:8000"), capsys)
+    assert "http://db:8000: nothing is lost" in lasting
+    missing = printed(replace(BANNER, missing_key="ANTHROPIC_API_KEY", provider_names=()), capsys)
+    assert "ANTHROPIC_API_KEY is not set" in missing
+
+
+def test_the_command_is_called_as_the_folder_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "channeling"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command_to_type(str(program), tmp_path) == "bin/channeling"
+    assert command_to_type(str(program), tmp_path / "elsewhere") == str(program)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert command_to_type(str(program), tmp_path) == "channeling"
