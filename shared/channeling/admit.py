@@ -12,9 +12,6 @@ from channeling.errors import AuthenticationFailed, GatewayError
 Hold = Callable[[int], Awaitable[Held | NotHeld]]
 CountInput = Callable[[], Awaitable[int | None]]
 
-# A count costs a round trip to the provider: not worth it where the input is less than this share of the hold.
-_LEAST_INPUT_SHARE = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -44,7 +41,7 @@ async def admit(
     if isinstance(outcome, NotHeld) and without_tool_rounds is not None and _is_over_budget(outcome):
         quote = without_tool_rounds
         outcome = await hold(quote.amount())
-    if isinstance(outcome, NotHeld) and _is_worth_counting(quote, outcome):
+    if isinstance(outcome, NotHeld) and quote.is_worth_counting and _is_over_budget(outcome):
         counted = await count_input()
         if counted is not None:
             quote = quote.counted(counted)
@@ -73,14 +70,6 @@ def refusal_of(outcome: NotHeld, ask: HoldAsk, quote: Quote, now_s: int) -> Gate
 
 def _is_over_budget(outcome: NotHeld) -> bool:
     return isinstance(outcome.reason, OverBudget) and outcome.reason.window.settled < outcome.limit
-
-
-def _is_worth_counting(quote: Quote, outcome: NotHeld) -> bool:
-    return (
-        quote.is_countable
-        and _is_over_budget(outcome)
-        and quote.input_amount * _LEAST_INPUT_SHARE >= quote.amount()
-    )
 
 
 def _clamp(quote: Quote, outcome: NotHeld, *, streamed: bool) -> int | None:

@@ -126,7 +126,12 @@ class Endpoint:
         loop = asyncio.get_running_loop()
         stop_in_s = _seconds_left(scope, self._settings.max_request_s, started_ms)
         gone: asyncio.Future[None] = loop.create_future()
-        limits = Limits(gone, loop.time() + stop_in_s, self._settings.max_request_s)
+        limits = Limits(
+            gone,
+            deadline_s=loop.time() + stop_in_s,
+            max_request_s=self._settings.max_request_s,
+            ping_after_s=self._settings.ping_after_s,
+        )
         answer = Answer(send, request_id=request_id, deadline_s=limits.deadline_s + _SETTLE_TIME_S / 2)
         watching: asyncio.Task[None] | None = None
         try:
@@ -219,7 +224,7 @@ async def _no_such_path(request: Request, _: Exception) -> Response:
     if path.startswith("/v1/v1/"):
         message = f"{path}: the base URL goes without /v1, since clients add it"
     else:
-        offered = ", ".join(f"{method} {offer}" for method, offer, _ in ENDPOINTS)
+        offered = ", ".join(f"{method} {offer.replace(':path', '')}" for method, offer, _ in ENDPOINTS)
         message = f"{path[:200]}: no such path. Offered are {offered}"
     return _error_response(request, NotFound(message))
 

@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Claude Code's stall notice comes after about 20 s without a byte, and load balancers close after 60.
-PING_AFTER_S = 15.0
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to stop waiting: `gone` is done when the client has left, `deadline_s` is the loop's time."""
+    """When to stop waiting: `gone` is done when the client has left, `deadline_s` is the loop's time.
+
+    `ping_after_s` of silence a stream gets a ping: Claude Code shows a stall after about 20 s without a byte, and
+    load balancers close after 60.
+    """
 
     gone: asyncio.Future[None]
     deadline_s: float
     max_request_s: int
-    ping_after_s: float = PING_AFTER_S
+    ping_after_s: float
 
 
 @dataclass(frozen=True, slots=True)

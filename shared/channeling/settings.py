@@ -6,6 +6,7 @@
     CHANNELING_OPENAI_BASE_URL                           https://api.openai.com/v1
     CHANNELING_OPENROUTER_BASE_URL                       https://openrouter.ai/api/v1
     CHANNELING_MAX_REQUEST_SECONDS                       900       longest request
+    CHANNELING_PING_AFTER_SECONDS                        15        silence in a stream before a ping is sent
     CHANNELING_MAX_BODY_BYTES                            33554432  largest request body
     CHANNELING_CORS_ORIGINS                              none      comma-separated, or *
     CHANNELING_ENFORCEMENT                               strict    or soft; a project may set its own
@@ -61,6 +62,7 @@ class Settings:
     key_file: Path | None = None
     base_urls: Mapping[Provider, str] = field(default_factory=lambda: DEFAULT_BASE_URLS)
     max_request_s: int = 900
+    ping_after_s: float = 15.0
     max_body_bytes: int = 32 * 1024 * 1024
     cors_origins: tuple[str, ...] = ()
     enforcement: Enforcement = "strict"
@@ -93,6 +95,7 @@ class Settings:
             key_file=Path(key_file) if key_file else None,
             base_urls=base_urls_from(variables),
             max_request_s=_integer(variables, "CHANNELING_MAX_REQUEST_SECONDS", 900, 1, MAX_REQUEST_S_LIMIT),
+            ping_after_s=_integer(variables, "CHANNELING_PING_AFTER_SECONDS", 15, 1, 300),
             max_body_bytes=_integer(variables, "CHANNELING_MAX_BODY_BYTES", 32 * 1024 * 1024, 1024, 2**30),
             cors_origins=_origins(variables, "CHANNELING_CORS_ORIGINS"),
             enforcement=_enforcement(variables, "CHANNELING_ENFORCEMENT"),

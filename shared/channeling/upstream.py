@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
 
 from channeling.errors import UpstreamFailed
@@ -96,6 +97,8 @@ class HttpxUpstream:
         self._sleep = sleep
         self._client = httpx.AsyncClient(
             trust_env=False,
+            # One client serves every user of every project: a cookie that one answer sets is nobody else's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
             proxy=proxy,
             timeout=httpx.Timeout(connect=connect_timeout_s, read=None, write=60.0, pool=5.0),

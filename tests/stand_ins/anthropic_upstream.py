@@ -76,6 +76,7 @@ class AnthropicUpstream:
     _gate: asyncio.Condition = field(default_factory=asyncio.Condition)
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _thread: threading.Thread | None = None
 
     @property
@@ -97,6 +98,13 @@ class AnthropicUpstream:
         if self._thread is not None:
             self._thread.join(10)
         self._loop.close()
+
+    def reset(self) -> None:
+        """Forget what was seen, queued and released, and say the plain answer again."""
+        with self._changed:
+            self.requests = []
+        self.script, self._queue, self._released = None, [], 0
+        self._named.clear()
 
     def then(self, *scripts: Script) -> None:
         """Answer the next requests with these scripts, one each, before the standing one is used again."""
@@ -125,15 +133,20 @@ class AnthropicUpstream:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
+        """Close every connection, one that is just being accepted too: nothing may be left to the collector."""
         if self._server is not None:
             self._server.close()
-        for task in self._tasks:
+        await _let_the_loop_turn()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for _ in range(2):
-            await asyncio.sleep(0)  # aborted transports close their sockets in the loop's next turn
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await _let_the_loop_turn()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -159,6 +172,7 @@ class AnthropicUpstream:
                     self._changed.notify_all()
                 await self._answer_watched(connection, request)
         writer.transport.abort()
+        self._writers.discard(writer)
 
     async def _answer_watched(self, connection: Connection, request: RecordedRequest) -> None:
         """Answer while listening for the client's leaving; a byte of its next request is kept for that."""
@@ -300,6 +314,11 @@ class AnthropicUpstream:
         async with self._gate:
             await self._gate.wait_for(lambda: self._released > 0)
             self._released -= 1
+
+
+async def _let_the_loop_turn() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 def closed_port_url() -> str:

@@ -83,6 +83,8 @@ class GatewayServer:
     provider_keys: dict[Provider, str] = field(default_factory=lambda: {"anthropic": PROVIDER_KEY})
     settings_changes: dict[str, Any] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)
+    # Whose token, budget and records are meant where none is named.
+    user: str = "user-1"
 
     def __enter__(self) -> Self:
         self._dynamodb = BotocoreDynamoDB(self.store.client())
@@ -132,7 +134,7 @@ class GatewayServer:
     def token(
         self,
         *,
-        user: str = "user-1",
+        user: str | None = None,
         limit_microusd: int = 5_000_000,
         window: WindowKind = "day",
         window_start_s: int | None = None,
@@ -143,7 +145,7 @@ class GatewayServer:
         """Mint a token of the project."""
         now_s = int(self.clock.now_ms() // 1000) if issued_s is None else issued_s
         return mint_token(
-            user_id=user,
+            user_id=user or self.user,
             project_id=PROJECT_ID,
             secret=HMAC_SECRET,
             limit_microusd=limit_microusd,
@@ -154,21 +156,23 @@ class GatewayServer:
             models=models,
         )
 
-    def budget(self, user: str = "user-1", kind: WindowKind = "day") -> BudgetItem:
+    def budget(self, user: str | None = None, kind: WindowKind = "day") -> BudgetItem:
         """Return a user's budget as it stands in the store."""
         budgets = BudgetStore(self._dynamodb, self.tables.budgets)
-        return asyncio.run(budgets.read(BudgetKey(PROJECT_ID, user, kind)))
+        return asyncio.run(budgets.read(BudgetKey(PROJECT_ID, user or self.user, kind)))
 
-    def records(self, user: str = "user-1") -> list[UsageRecord]:
+    def records(self, user: str | None = None) -> list[UsageRecord]:
         """Return a user's usage records, oldest first."""
-        return asyncio.run(UsageStore(self._dynamodb, self.tables.usage).of_user(PROJECT_ID, user))
+        return asyncio.run(
+            UsageStore(self._dynamodb, self.tables.usage).of_user(PROJECT_ID, user or self.user)
+        )
 
     def store_calls(self) -> Counter[tuple[str, str]]:
         """Return how often each (operation, table) was called since the last time this was asked."""
         calls, self.dynamodb.calls = Counter(self.dynamodb.calls), []
         return calls
 
-    def assert_settled(self, user: str = "user-1", kind: WindowKind = "day") -> int:
+    def assert_settled(self, user: str | None = None, kind: WindowKind = "day") -> int:
         """I2, with nothing in flight: no holds, committed = settled = Σ cost of the records. Returns settled."""
         item = self.budget(user, kind)
         if item.window is None:
@@ -177,7 +181,9 @@ class GatewayServer:
         assert item.window.holds == {}
         assert item.window.committed == item.window.settled
         assert item.window.settled == sum(
-            record.cost for record in self.records(user) if record.window_start_s == item.window.start_s
+            record.cost
+            for record in self.records(user)
+            if record.window_kind == kind and record.window_start_s == item.window.start_s
         )
         return item.window.settled
 

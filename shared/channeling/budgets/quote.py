@@ -25,6 +25,9 @@ UNLISTED_CONTEXT_WINDOW = 2_000_000
 # A counted input is still an estimate in the provider's own words
 # (platform.claude.com/docs/en/build-with-claude/token-counting, "Token counts are estimates").
 COUNT_MARGIN_PERCENT, COUNT_MARGIN_TOKENS = 5, 1_000
+# A count costs a round trip to the provider. Below this many bytes its margin eats what it could save, and with
+# less than this share of the quote in the input it decides little.
+_LEAST_TOKENS_WORTH_COUNTING, _LEAST_SHARE_WORTH_COUNTING = 2 * COUNT_MARGIN_TOKENS, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,15 @@ class Quote:
     def least_amount(self) -> int:
         """What the shortest useful answer may cost."""
         return self.amount(self.least_tokens)
+
+    @property
+    def is_worth_counting(self) -> bool:
+        """Whether the provider's own count of the input may lower the quote by something that matters."""
+        return (
+            self.is_countable
+            and self.input_tokens > _LEAST_TOKENS_WORTH_COUNTING
+            and self.input_amount * _LEAST_SHARE_WORTH_COUNTING >= self.amount()
+        )
 
     def tokens_within(self, room: int) -> int | None:
         """Return the `max_tokens` that fits into `room`, at most what was asked; None if no useful one does."""
