@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long check format build invoke lock clean
+.PHONY: help install run test test-long check format sam build invoke lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,9 +44,25 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# SAM's own folder comes first on PATH: `sam build` asks for a python3.13, and there is one in it.
+SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-us-east-1}" .tools/sam/bin/sam
+
+sam: ## Install the AWS SAM CLI into .tools/sam (needs Python 3.13)
+	@$(PYTHON) -m emulator.sam_cli
+
+build: sam ## Check template.yaml and build what `sam deploy` deploys
+	@$(SAM) validate --lint
+	@$(SAM) build
+
+invoke: $(VENV)/.run sam ## Let the built function answer an event here: make invoke EVENT=events/message_stream.json
+	@test -n "$(EVENT)" || { echo "Say which event: make invoke EVENT=events/message_stream.json"; exit 2; }
+	@$(BIN)/python -m emulator.invoke "$(EVENT)"
+
 lock: ## Resolve and lock the dependencies again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml requirements/build.in -o requirements/run.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --group dev pyproject.toml requirements/build.in -c requirements/run.lock -o requirements/dev.lock
+	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --generate-hashes --no-header --no-annotate requirements/messages-deps.in -c requirements/run.lock -o layers/messages-deps/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate requirements/sam.in -o requirements/sam.lock
 
 clean: ## Remove what install and build made
 	rm -rf $(VENV) .aws-sam .tools
