@@ -61,7 +61,12 @@ def open_gateway(settings: Settings, doors: Doors) -> Gateway:
     return Gateway(
         settings=settings,
         doors=doors,
-        projects=ProjectDirectory(ProjectStore(doors.dynamodb, tables.projects), doors.cipher, doors.clock),
+        projects=ProjectDirectory(
+            ProjectStore(doors.dynamodb, tables.projects),
+            doors.cipher,
+            doors.clock,
+            fresh_ms=settings.project_cache_ms,
+        ),
         budgets=budgets,
         usage=UsageStore(doors.dynamodb, tables.usage),
         revocations=Revocations(budgets, doors.clock),

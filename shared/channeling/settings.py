@@ -7,6 +7,7 @@
     CHANNELING_OPENROUTER_BASE_URL                       https://openrouter.ai/api/v1
     CHANNELING_MAX_REQUEST_SECONDS                       900       longest request
     CHANNELING_PING_AFTER_SECONDS                        15        silence in a stream before a ping is sent
+    CHANNELING_PROJECT_CACHE_MILLISECONDS                60000     how long a project that was read counts as fresh
     CHANNELING_MAX_BODY_BYTES                            33554432  largest request body
     CHANNELING_CORS_ORIGINS                              none      comma-separated, or *
     CHANNELING_ENFORCEMENT                               strict    or soft; a project may set its own
@@ -63,6 +64,7 @@ class Settings:
     base_urls: Mapping[Provider, str] = field(default_factory=lambda: DEFAULT_BASE_URLS)
     max_request_s: int = 900
     ping_after_s: float = 15.0
+    project_cache_ms: int = 60_000
     max_body_bytes: int = 32 * 1024 * 1024
     cors_origins: tuple[str, ...] = ()
     enforcement: Enforcement = "strict"
@@ -96,6 +98,7 @@ class Settings:
             base_urls=base_urls_from(variables),
             max_request_s=_integer(variables, "CHANNELING_MAX_REQUEST_SECONDS", 900, 1, MAX_REQUEST_S_LIMIT),
             ping_after_s=_integer(variables, "CHANNELING_PING_AFTER_SECONDS", 15, 1, 300),
+            project_cache_ms=_integer(variables, "CHANNELING_PROJECT_CACHE_MILLISECONDS", 60_000, 0, 60_000),
             max_body_bytes=_integer(variables, "CHANNELING_MAX_BODY_BYTES", 32 * 1024 * 1024, 1024, 2**30),
             cors_origins=_origins(variables, "CHANNELING_CORS_ORIGINS"),
             enforcement=_enforcement(variables, "CHANNELING_ENFORCEMENT"),

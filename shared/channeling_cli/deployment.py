@@ -37,6 +37,13 @@ class Deployment:
     def projects(self) -> ProjectStore:
         return ProjectStore(self.dynamodb, self.tables.projects)
 
+    @property
+    def servers_follow(self) -> str:
+        """A sentence on when a change of a project takes effect."""
+        if self.local is not None:
+            return "The running server has it with the next request."
+        return "The function follows within a minute."
+
     def project_id(self, named: str | None) -> str:
         """Return the project that is meant; raise CommandFailed when a stack's has to be named."""
         if named is not None:

@@ -17,7 +17,6 @@ from channeling_cli.secret_input import read_secret
 app = typer.Typer(no_args_is_help=True, help="Provider API keys, stored encrypted.")
 
 Named = Annotated[Provider, typer.Argument(help="anthropic, openai or openrouter", show_default=False)]
-_FOLLOW_S = 60
 
 
 @app.command("set")
@@ -35,7 +34,8 @@ def set_key(
         asyncio.run(deployment.read_project(project_id))
         change = with_provider_key(provider, read_secret(f"API key for {provider}"))
         after = asyncio.run(change_secrets(deployment.projects, deployment.cipher, project_id, change))
-    _report(project_id, after, f"Set the {provider} key of project {project_id}", as_json=as_json)
+    done = f"Set the {provider} key of project {project_id}. {deployment.servers_follow}"
+    _report(project_id, after, done, as_json=as_json)
 
 
 @app.command("remove")
@@ -62,11 +62,12 @@ def remove_key(
         raise CommandFailed(
             f"project {project_id} has no {provider} key to remove", exit_code=ExitCode.NOT_FOUND
         )
-    _report(project_id, after, f"Removed the {provider} key of project {project_id}", as_json=as_json)
+    done = f"Removed the {provider} key of project {project_id}. {deployment.servers_follow}"
+    _report(project_id, after, done, as_json=as_json)
 
 
 def _report(project_id: str, after: ProjectSecrets, done: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"project_id": project_id, "provider_keys": sorted(after.provider_keys)})
         return
-    print_line(f"{done}. Servers follow within {_FOLLOW_S} seconds.")
+    print_line(done)

@@ -121,9 +121,11 @@ def _serve(
 
 
 def _settings(environ: Mapping[str, str], backend: LocalBackend) -> Settings:
+    # The store is near and mostly idle: a change made in another terminal is to hold for the very next request.
+    defaults = {"CHANNELING_PROJECT_CACHE_MILLISECONDS": "250"}
     # A KMS key that is set for other commands is not this server's: its secrets are sealed with its own key file.
     own = {name: value for name, value in environ.items() if name != "CHANNELING_KMS_KEY_ID"}
-    return Settings.from_environ(own | backend.gateway_environ())
+    return Settings.from_environ(defaults | own | backend.gateway_environ())
 
 
 def _local_server(base_url: str, backend: LocalBackend, settings: Settings) -> LocalServer:

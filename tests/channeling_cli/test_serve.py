@@ -97,6 +97,7 @@ def test_with_a_lasting_store_all_of_it_is_there_after_a_restart(
                 assert refused.status_code == 400
                 assert "not configured for this project" in refused.json()["error"]["message"]
                 command(tmp_path, "key", "set", "anthropic", stdin="sk-ant-set-by-hand")
+                assert ask(first, first.token).status_code == 200, "the very next request has it"
                 command(tmp_path, "project", "create", "shop")
                 command(tmp_path, "key", "set", "anthropic", "--project", "shop", stdin="sk-ant-of-the-shop")
                 minted = command(

@@ -36,7 +36,10 @@ class _Known:
 
 
 class ProjectDirectory:
-    """Finds projects by id. One per process; `clock` is the wall clock."""
+    """Finds projects by id. One per process; `clock` is the wall clock.
+
+    What was read counts as fresh for `fresh_ms`; that there is no such project, for at most ten seconds.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class ProjectDirectory:
         cipher: Cipher,
         clock: Clock,
         *,
+        fresh_ms: int = FRESH_MS,
         max_projects: int = 1_000,
         max_unknown: int = 10_000,
         look_up_limit: LookUpLimit | None = None,
@@ -51,6 +55,8 @@ class ProjectDirectory:
         self._store = store
         self._cipher = cipher
         self._clock = clock
+        self._fresh_ms = fresh_ms
+        self._unknown_fresh_ms = min(fresh_ms, UNKNOWN_FRESH_MS)
         self._max_projects = max_projects
         self._max_unknown = max_unknown
         self._limit = look_up_limit or LookUpLimit(clock, burst=100, per_second=20)
@@ -97,14 +103,14 @@ class ProjectDirectory:
         now_ms = self._clock.now_ms()
         if stored is None or project is None:
             self._known.pop(project_id, None)
-            self._unknown_until_ms[project_id] = now_ms + UNKNOWN_FRESH_MS
+            self._unknown_until_ms[project_id] = now_ms + self._unknown_fresh_ms
             self._unknown_until_ms.move_to_end(project_id)
             _shrink(self._unknown_until_ms, self._max_unknown)
             return None
         if known is None:
             self._limit.give_back()
         self._unknown_until_ms.pop(project_id, None)
-        self._known[project_id] = _Known(project, stored.sealed, now_ms, now_ms + FRESH_MS)
+        self._known[project_id] = _Known(project, stored.sealed, now_ms, now_ms + self._fresh_ms)
         self._known.move_to_end(project_id)
         _shrink(self._known, self._max_projects)
         return project
@@ -141,7 +147,7 @@ class ProjectDirectory:
             return self._prices
         self._prices = prices
         self._prices_read_ms = self._clock.now_ms()
-        self._prices_next_read_ms = self._prices_read_ms + FRESH_MS
+        self._prices_next_read_ms = self._prices_read_ms + self._fresh_ms
         return prices
 
 

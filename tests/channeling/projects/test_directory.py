@@ -102,6 +102,22 @@ async def test_a_project_is_read_once_a_minute(
     assert store.reads == ["shop"] * 2
 
 
+async def test_freshness_is_as_short_as_a_deployment_says(
+    store: WatchedStore, cipher: WatchedCipher, clock: SetClock
+) -> None:
+    directory = ProjectDirectory(store, cipher, clock, fresh_ms=250)
+    for ask in (directory.get("shop"), directory.get("missing"), directory.global_prices()):
+        await ask
+    clock.now_s += 0.125
+    for ask in (directory.get("shop"), directory.get("missing"), directory.global_prices()):
+        await ask
+    assert store.reads == ["shop", "missing", "*"]
+    clock.now_s += 0.125
+    for ask in (directory.get("shop"), directory.get("missing"), directory.global_prices()):
+        await ask
+    assert store.reads == ["shop", "missing", "*"] * 2
+
+
 async def test_only_a_changed_ciphertext_is_decrypted(
     directory: ProjectDirectory, store: WatchedStore, cipher: WatchedCipher, clock: SetClock
 ) -> None:
