@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from channeling.pricing.cost import cost_nanousd
+from channeling.pricing.cost import BilledPart, cost_of_parts
 from channeling.pricing.model_price import ModelPrice
 from channeling.providers.answer_stream import AnswerFacts, Emitted
 from channeling.usage.record import Status
@@ -84,10 +84,12 @@ def bill_of(
     counts = (
         _estimated_counts(exchange, price, tokens_per_byte) if estimated else facts.usage or TokenCounts()
     )
-    cost = cost_nanousd(price, counts, facts.terms)
-    for side in facts.side_usages:
-        side_price = price if side.model is None else price_of(side.model)
-        cost += cost_nanousd(side_price, side.usage, facts.terms)
+    parts = [BilledPart(price, counts, facts.terms)]
+    parts += [
+        BilledPart(price if side.model is None else price_of(side.model), side.usage, facts.terms)
+        for side in facts.side_usages
+    ]
+    cost = cost_of_parts(parts)
     return Bill(counts, min(cost, held) if estimated else cost, estimated)
 
 

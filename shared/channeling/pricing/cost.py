@@ -1,17 +1,41 @@
 """What a request cost: exact in whole numbers, rounded up once to the nanodollar."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
 from channeling.pricing.model_price import TOKENS_PER_RATE, ModelPrice, rates_of, surcharge_of
 from channeling.usage.token_counts import BillingTerms, TokenCounts
 
 
-def cost_nanousd(price: ModelPrice, counts: TokenCounts, terms: BillingTerms) -> int:
-    """Return the cost in nanodollars of what a provider counted, on the terms it billed by.
+@dataclass(frozen=True, slots=True)
+class BilledPart:
+    """What one model was counted for: most answers have one part, an advisor or a compaction adds another."""
+
+    price: ModelPrice
+    counts: TokenCounts
+    terms: BillingTerms
+
+
+def cost_of_parts(parts: Sequence[BilledPart]) -> int:
+    """Return the cost in nanodollars of all parts of an answer, rounded up once.
 
     Searches have a fee each, without any surcharge; fetches have none beyond their tokens
     (platform.claude.com/docs/en/about-claude/pricing, "Specific tool pricing").
     """
-    rates = rates_of(price, terms, counts.total_input_tokens)
-    numerator, denominator = surcharge_of(price, terms)
+    exact = sum((_exact_nanousd(part) for part in parts), Fraction())
+    return -(-exact.numerator // exact.denominator)
+
+
+def cost_nanousd(price: ModelPrice, counts: TokenCounts, terms: BillingTerms) -> int:
+    """Return the cost in nanodollars of an answer that one model gave alone."""
+    return cost_of_parts((BilledPart(price, counts, terms),))
+
+
+def _exact_nanousd(part: BilledPart) -> Fraction:
+    counts = part.counts
+    rates = rates_of(part.price, part.terms, counts.total_input_tokens)
+    numerator, denominator = surcharge_of(part.price, part.terms)
     at_rates = (
         counts.input_tokens * rates.input
         + counts.cache_read_tokens * rates.cache_read
@@ -19,5 +43,5 @@ def cost_nanousd(price: ModelPrice, counts: TokenCounts, terms: BillingTerms) ->
         + counts.cache_write_1h_tokens * rates.cache_write_1h
         + counts.output_tokens * rates.output
     )
-    tokens_nanousd = -(-at_rates * numerator // (denominator * TOKENS_PER_RATE))
-    return tokens_nanousd + counts.web_search_requests * price.web_search_nanousd
+    fees = counts.web_search_requests * part.price.web_search_nanousd
+    return Fraction(at_rates * numerator, denominator * TOKENS_PER_RATE) + fees

@@ -132,8 +132,13 @@ def test_a_client_that_leaves_while_it_sends_holds_nothing(
 ) -> None:
     """Half a body and a closed connection: no provider is called and the server goes on."""
     with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
-        head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {gateway.token()}\r\ncontent-length: 500\r\n\r\n"
-        connection.sendall(head.encode() + b'{"model":')
+        lines = [
+            "POST /v1/messages HTTP/1.1",
+            "host: x",
+            f"x-api-key: {gateway.token()}",
+            "content-length: 500",
+        ]
+        connection.sendall("\r\n".join([*lines, "", '{"model":']).encode())
     headers = {"x-api-key": gateway.token()}
     assert httpx.post(f"{gateway.base_url}/v1/messages", json=message(), headers=headers).status_code == 200
     assert len(upstream.requests) == 1

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from channeling.pricing.cost import cost_nanousd
+from channeling.pricing.cost import BilledPart, cost_nanousd, cost_of_parts
 from channeling.pricing.model_price import ListedRates, ModelPrice, Rates, Step, Variant, flat_rates, rates_of
 from channeling.pricing.price_table import PriceTable
 from channeling.provider import Provider
@@ -317,3 +317,12 @@ def test_base_is_the_short_standard_request(table: PriceTable) -> None:
 def _price(provider: Provider, model: str, input_rate: int) -> ModelPrice:
     listed = ListedRates(input=(Step(0, input_rate),), output=(Step(0, 9),))
     return ModelPrice(provider, model, "X", "custom", listed)
+
+
+def test_parts_of_one_answer_are_rounded_together() -> None:
+    """Two models' fractions of a nanodollar make one rounding, not two."""
+    third = ModelPrice("anthropic", "m", "M", "custom", flat_rates(Rates(333_333, 333_333, 0, 0, 0)))
+    part = BilledPart(third, TokenCounts(input_tokens=1), BillingTerms())
+    assert cost_of_parts([part]) == 1
+    assert cost_of_parts([part, part, part]) == 1
+    assert cost_of_parts([]) == 0
