@@ -7,7 +7,6 @@ It takes streamed answers but hands them on whole (aws/aws-lambda-runtime-interf
 
 import http.client
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -60,10 +59,10 @@ def running_emulator(
     """
     port, runtime_api_port = _free_ports(2)
     command = [
-        str(_executable(artifact.opt.parent)),
+        str(_executable()),
         *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
         *("--runtime-api-address", f"127.0.0.1:{runtime_api_port}"),
-        *("--log-level", "warn"),
+        *("--log-level", "error"),
         *(str(artifact.opt / "bootstrap"), str(_base_python()), "/var/runtime/bootstrap.py"),
     ]
     lambda_environ = {
@@ -100,14 +99,12 @@ def running_emulator(
             process.wait()
 
 
-def _executable(folder: Path) -> Path:
-    """Return a copy of the emulator that may be executed, which the one in the package need not be."""
+def _executable() -> Path:
+    """Return the emulator in SAM's package, made executable, which it need not be there."""
     [packages] = (HOME / "lib").glob("python3.*/site-packages")
-    name = f"aws-lambda-rie-{host_architecture()}"
-    copy = folder / name
-    shutil.copy(packages / "samcli/local/rapid" / name, copy)
-    copy.chmod(0o755)
-    return copy
+    executable = packages / f"samcli/local/rapid/aws-lambda-rie-{host_architecture()}"
+    executable.chmod(0o755)
+    return executable
 
 
 def _base_python() -> Path:

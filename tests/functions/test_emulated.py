@@ -1,0 +1,128 @@
+"""The built function answers real events under AWS's own Runtime Interface Emulator, budgets and all."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channeling_cli.event_command import filled_event
+from emulator.answer import Answer, FunctionFailed
+from emulator.artifact import BUILD, Artifact, lay_out
+from emulator.invoke import local_gateway_environ
+from emulator.rie import running_emulator
+
+pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture(scope="module")
+def invoked() -> str:
+    """What `make invoke` prints for a streamed message; it builds what the other tests here run."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and not name.endswith(("_API_KEY", "_BASE_URL"))
+    }
+    ran = subprocess.run(
+        ["make", "--silent", "invoke", "EVENT=events/message_stream.json"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def artifact(invoked: str) -> Iterator[Artifact]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield lay_out(BUILD, Path(folder))
+
+
+@pytest.fixture(scope="module")
+def ask(artifact: Artifact) -> Iterator[Ask]:
+    """Invoke the function with an event of the events folder: `ask("message", body={…})`."""
+    with (
+        tempfile.TemporaryFile() as log,
+        local_gateway_environ({}) as (environ, token),
+        running_emulator(artifact, environ, log=log) as emulator,
+    ):
+
+        def invoke(
+            name: str, *, body: dict[str, Any] | None = None, token: str = token, **more: Any
+        ) -> Answer:
+            event = json.loads(filled_event((ROOT / f"events/{name}.json").read_text(), token)) | more
+            if body is not None:
+                event["body"] = json.dumps(json.loads(event["body"]) | body)
+                event["headers"]["content-length"] = str(len(event["body"]))
+            return emulator.invoke(json.dumps(event).encode())
+
+        yield invoke
+
+
+def test_make_invoke_prints_status_headers_and_a_whole_stream(invoked: str) -> None:
+    head, _, body = invoked.partition("\n\n")
+    status, *headers = head.splitlines()
+    assert status == "HTTP 200"
+    assert "content-type: text/event-stream; charset=utf-8" in headers
+    assert any(line.startswith("x-channeling-budget-remaining: 4.") for line in headers)
+    kinds = [line.removeprefix("event: ") for line in body.splitlines() if line.startswith("event: ")]
+    assert kinds[0] == "message_start"
+    assert kinds[-2:] == ["message_delta", "message_stop"]
+
+
+def test_messages_are_charged_and_nothing_stays_held(ask: Ask) -> None:
+    before = json.loads(ask("budget").body)
+    assert (before["limit"], before["settled"], before["held"]) == ("5", "0", "0")
+    whole = ask("message", body={"max_tokens": 8})
+    assert whole.status == 200
+    assert json.loads(whole.body)["usage"]["output_tokens"] <= 8
+    once = json.loads(ask("budget").body)
+    assert float(once["settled"]) > 0
+    streamed = ask("message_stream", body={"max_tokens": 8})
+    assert streamed.body.endswith(b'data: {"type":"message_stop"}\n\n')
+    twice = json.loads(ask("budget").body)
+    assert float(twice["settled"]) > float(once["settled"])
+    assert twice["held"] == "0"
+
+
+def test_the_other_endpoints_answer(ask: Ask) -> None:
+    assert ask("health").status == 200
+    assert json.loads(ask("count_tokens").body)["input_tokens"] > 0
+    models = json.loads(ask("models").body)
+    assert len(models["data"]) == 5
+
+
+def test_a_forged_token_is_refused_in_anthropics_shape(ask: Ask) -> None:
+    refused = ask("message", token="x.y.z")
+    assert refused.status == 401
+    assert json.loads(refused.body)["error"]["type"] == "authentication_error"
+    assert refused.headers["x-should-retry"] == "false"
+
+
+def test_an_event_that_is_no_http_request_is_refused_by_name(ask: Ask) -> None:
+    with pytest.raises(FunctionFailed) as failed:
+        ask("health", requestContext={})
+    assert failed.value.error["errorType"] == "Runtime.MalformedEvent"
+    assert ask("health").status == 200
+
+
+def test_a_function_without_its_tables_says_so_at_initialisation(artifact: Artifact) -> None:
+    with (
+        tempfile.TemporaryFile() as log,
+        running_emulator(artifact, {"CHANNELING_KMS_KEY_ID": "alias/x"}, log=log) as emulator,
+    ):
+        with pytest.raises(FunctionFailed):
+            emulator.invoke((ROOT / "events/health.json").read_bytes())
+        log.seek(0)
+        printed = log.read().decode()
+    assert "initialisation failed: CHANNELING_PROJECTS_TABLE is not set" in printed

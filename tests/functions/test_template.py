@@ -1,0 +1,168 @@
+"""template.yaml, the layers' locks and the events say what the code says: tables, variables, rights, packages."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channeling.settings import Settings
+from channeling.tables import TableNames, create_table_arguments
+from emulator.artifact import FUNCTION, LAYERS
+from lambda_asgi.scope import LambdaContext, http_request
+from tests.functions.cloudformation_yaml import read_template
+
+ROOT = Path(__file__).parents[2]
+EVENTS = sorted(path for path in (ROOT / "events").glob("*.json") if path.name != "env.json")
+TEMPLATE = read_template(ROOT / "template.yaml")
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+TABLES = {"ProjectsTable": "projects", "BudgetsTable": "budgets", "UsageTable": "usage"}
+FUNCTION_PROPERTIES = RESOURCES[FUNCTION]["Properties"]
+VARIABLES: dict[str, Any] = FUNCTION_PROPERTIES["Environment"]["Variables"]
+
+
+def _sorted(attributes: list[dict[str, str]]) -> list[dict[str, str]]:
+    return sorted(attributes, key=lambda attribute: attribute["AttributeName"])
+
+
+@pytest.mark.parametrize(("resource", "name"), TABLES.items())
+def test_each_table_is_the_one_that_the_code_uses(resource: str, name: str) -> None:
+    [expected] = [
+        arguments
+        for arguments in create_table_arguments(TableNames("projects", "budgets", "usage"))
+        if arguments.pop("TableName") == name
+    ]
+    properties = RESOURCES[resource]["Properties"]
+    assert _sorted(properties["AttributeDefinitions"]) == _sorted(expected.pop("AttributeDefinitions"))
+    expected.pop("AttributeDefinitions", None)
+    assert {key: properties.get(key) for key in expected} == expected
+    assert ("GlobalSecondaryIndexes" in properties) == ("GlobalSecondaryIndexes" in expected)
+
+
+@pytest.mark.parametrize("resource", TABLES)
+def test_no_table_is_lost_by_mistake(resource: str) -> None:
+    table = RESOURCES[resource]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_only_usage_records_expire() -> None:
+    times_to_live = {name: RESOURCES[name]["Properties"].get("TimeToLiveSpecification") for name in TABLES}
+    assert times_to_live == {
+        "ProjectsTable": None,
+        "BudgetsTable": None,
+        "UsageTable": {"AttributeName": "expires_at", "Enabled": True},
+    }
+
+
+def test_the_key_rotates_and_stays() -> None:
+    key = RESOURCES["SecretsKey"]
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_functions_variables_are_settings_and_fit_lambda() -> None:
+    resolved = {
+        name: value
+        if isinstance(value, str)
+        else TEMPLATE["Parameters"].get(value.get("Ref"), {}).get("Default", name)
+        for name, value in VARIABLES.items()
+    }
+    settings = Settings.from_environ(resolved)
+    assert settings.kms_key_id == "CHANNELING_KMS_KEY_ID"
+    assert settings.max_request_s == FUNCTION_PROPERTIES["Timeout"] == 900
+    assert settings.max_body_bytes == 6 * 2**20
+    assert VARIABLES["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
+    # What a variable of the template is not known by would be lost without a word.
+    documented = (ROOT / "shared/channeling/settings.py").read_text()
+    assert all(name in documented for name in VARIABLES if name.startswith("CHANNELING_"))
+
+
+def test_the_function_streams_and_is_public() -> None:
+    assert FUNCTION_PROPERTIES["FunctionUrlConfig"] == {"AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM"}
+    assert FUNCTION_PROPERTIES["Runtime"] == "python3.13"
+    assert FUNCTION_PROPERTIES["Handler"] == "app.app"
+    assert [layer["Ref"] for layer in FUNCTION_PROPERTIES["Layers"]] == list(LAYERS)
+
+
+def test_the_function_may_do_what_a_request_needs_and_no_more() -> None:
+    [policy] = RESOURCES["MessagesRole"]["Properties"]["Policies"]
+    rights = {}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        rights[statement["Resource"]["Fn::GetAtt"][0]] = sorted(actions)
+    assert rights == {
+        "MessagesLogGroup": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "ProjectsTable": ["dynamodb:Query"],
+        "BudgetsTable": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+        "UsageTable": ["dynamodb:PutItem"],
+        "SecretsKey": ["kms:Decrypt"],
+    }
+
+
+def test_every_parameter_can_be_left_out_and_is_explained() -> None:
+    for name, parameter in TEMPLATE["Parameters"].items():
+        assert parameter["Description"].endswith("."), name
+        assert "Default" in parameter, name
+        assert {"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter), name
+    assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "arm64"
+
+
+def test_the_outputs_are_those_that_the_command_line_reads() -> None:
+    assert set(TEMPLATE["Outputs"]) == {"MessagesUrl", "ProjectsTable", "BudgetsTable", "UsageTable", "KeyId"}
+
+
+def _pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9_.-]+)==([^ ;]+)", lock.read_text(), re.MULTILINE))
+
+
+def test_lambda_gets_the_versions_that_are_tested_here_and_only_what_it_needs() -> None:
+    lock = ROOT / "layers/messages-deps/requirements.txt"
+    pins, tested = _pins(lock), _pins(ROOT / "requirements/run.lock")
+    assert {"starlette", "httpx", "orjson", "pyjwt", "botocore"} <= set(pins)
+    assert not {"boto3", "cryptography", "fastapi", "pydantic", "genai-prices", "typer", "rich"} & set(pins)
+    assert pins.items() <= tested.items()
+    assert lock.read_text().count("==") == len(pins)
+    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[a-z])", lock.read_text()))
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_each_event_is_one_that_a_function_url_sends(path: Path) -> None:
+    event = json.loads(path.read_text())
+    request = http_request(path.read_bytes(), LambdaContext("id", 1, "arn", None), {})
+    assert request.scope["path"] == event["requestContext"]["http"]["path"]
+    headers = dict(request.scope["headers"])
+    assert headers[b"host"].decode() == event["requestContext"]["domainName"]
+    assert int(headers.get(b"content-length", b"0")) == len(request.body)
+    assert headers[b"user-agent"].decode() == event["requestContext"]["http"]["userAgent"]
+    context = event["requestContext"]
+    assert {
+        "accountId",
+        "apiId",
+        "domainPrefix",
+        "requestId",
+        "routeKey",
+        "stage",
+        "time",
+        "timeEpoch",
+    } <= set(context)
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_no_event_holds_a_usable_token(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"eyJ|sk-|hk_live_|AKIA", text)
+    credentials = [
+        value for name, value in json.loads(text)["headers"].items() if name in ("x-api-key", "authorization")
+    ]
+    assert credentials in ([], ["{{TOKEN}}"], ["Bearer {{TOKEN}}"])
+
+
+def test_the_variables_for_sam_local_are_the_functions() -> None:
+    # `sam local invoke` takes no notice of a variable that the template does not name.
+    overrides = json.loads((ROOT / "events/env.json").read_text())
+    assert set(overrides) == {FUNCTION}
+    assert set(overrides[FUNCTION]) <= set(VARIABLES)
