@@ -133,7 +133,12 @@ class AnthropicUpstream:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        """Close every connection, one that is just being accepted too: nothing may be left to the collector."""
+        """Close every connection, one that is just being accepted too: nothing may be left to the collector.
+
+        The first turns are for those: CPython 3.11 fails to make a transport of a socket that was accepted before
+        the server was closed (`Server._attach` asserts that it is open), and leaves the socket open.
+        """
+        await _let_the_loop_turn()
         if self._server is not None:
             self._server.close()
         await _let_the_loop_turn()
