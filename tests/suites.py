@@ -57,7 +57,8 @@ SUITES = (
         "main",
         "everything that needs Python alone",
         120,
-        ("tests", "--ignore=tests/clients"),
+        # Two at a time, a file each: the gateway that a file's tests share is started once.
+        ("tests", "--ignore=tests/clients", "-n", "2", "--dist", "loadfile"),
         "not node and not java and not sam",
     ),
     Suite(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from channeling.pricing.model_price import TOKENS_PER_RATE, ModelPrice, rates_of, surcharge_of
 from channeling.usage.token_counts import BillingTerms, TokenCounts
@@ -23,8 +22,13 @@ def cost_of_parts(parts: Sequence[BilledPart]) -> int:
     Searches have a fee each, without any surcharge; fetches have none beyond their tokens
     (platform.claude.com/docs/en/about-claude/pricing, "Specific tool pricing").
     """
-    exact = sum((_exact_nanousd(part) for part in parts), Fraction())
-    return -(-exact.numerator // exact.denominator)
+    # Sums of fractions as whole numbers over one common denominator; `fractions` would bring `decimal` along.
+    numerator, denominator = 0, 1
+    for part in parts:
+        part_numerator, part_denominator = _exact_nanousd(part)
+        numerator = numerator * part_denominator + part_numerator * denominator
+        denominator *= part_denominator
+    return -(-numerator // denominator)
 
 
 def cost_nanousd(price: ModelPrice, counts: TokenCounts, terms: BillingTerms) -> int:
@@ -32,7 +36,8 @@ def cost_nanousd(price: ModelPrice, counts: TokenCounts, terms: BillingTerms) ->
     return cost_of_parts((BilledPart(price, counts, terms),))
 
 
-def _exact_nanousd(part: BilledPart) -> Fraction:
+def _exact_nanousd(part: BilledPart) -> tuple[int, int]:
+    """Return the exact cost as numerator and denominator."""
     counts = part.counts
     rates = rates_of(part.price, part.terms, counts.total_input_tokens)
     numerator, denominator = surcharge_of(part.price, part.terms)
@@ -44,4 +49,5 @@ def _exact_nanousd(part: BilledPart) -> Fraction:
         + counts.output_tokens * rates.output
     )
     fees = counts.web_search_requests * part.price.web_search_nanousd
-    return Fraction(at_rates * numerator, denominator * TOKENS_PER_RATE) + fees
+    whole = denominator * TOKENS_PER_RATE
+    return at_rates * numerator + fees * whole, whole
