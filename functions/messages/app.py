@@ -3,5 +3,7 @@
 import os
 
 from channeling.app import create_app_from_environment
+from channeling.json_logs import log_json
 
+log_json()
 app = create_app_from_environment(os.environ)

@@ -22,7 +22,14 @@ from channeling.answer import Answer, ClientGone
 from channeling.call import Call, Limits
 from channeling.doors import Doors
 from channeling.endpoints import count_tokens, get_budget, get_model, list_models
-from channeling.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound, RequestTooLarge
+from channeling.errors import (
+    GatewayError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    RequestTimedOut,
+    RequestTooLarge,
+)
 from channeling.gateway import Gateway, open_gateway
 from channeling.open_doors import open_doors
 from channeling.pipeline import answer_message, run_to_its_end
@@ -135,7 +142,11 @@ class Endpoint:
         answer = Answer(send, request_id=request_id, deadline_s=limits.deadline_s + _SETTLE_TIME_S / 2)
         watching: asyncio.Task[None] | None = None
         try:
-            body = await read_body(scope, receive, self._settings.max_body_bytes)
+            try:
+                async with asyncio.timeout_at(limits.deadline_s):
+                    body = await read_body(scope, receive, self._settings.max_body_bytes)
+            except TimeoutError:
+                raise RequestTimedOut("The request body did not arrive in time") from None
             watching = loop.create_task(_watch(receive, gone))
             call = Call(
                 headers=scope["headers"],

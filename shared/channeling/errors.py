@@ -6,6 +6,7 @@ GatewayError
 ├── PermissionDenied      403 permission_error
 ├── NotFound              404 not_found_error
 ├── MethodNotAllowed      405 invalid_request_error
+├── RequestTimedOut       408 timeout_error
 ├── RequestTooLarge       413 request_too_large
 ├── RateLimited           429 rate_limit_error        retry-after; too many at once, too many look-ups
 │   └── BudgetHeld        429 rate_limit_error        retry-after: 1; the rest is held by requests in flight
@@ -87,6 +88,13 @@ class MethodNotAllowed(GatewayError):
 
     status = 405
     error_type = "invalid_request_error"
+
+
+class RequestTimedOut(GatewayError):
+    """The body did not arrive within the longest request."""
+
+    status = 408
+    error_type = "timeout_error"
 
 
 class RequestTooLarge(GatewayError):

@@ -68,7 +68,11 @@ async def relay_whole(call: ProviderCall, exchange: Exchange, limits: Limits) ->
     answer = await _whole_body(call, exchange, limits)
     if answer.status != 200:
         return answer
-    whole = call.adapter.whole_answer(answer.body)
+    try:
+        whole = call.adapter.whole_answer(answer.body)
+    except GatewayError:
+        exchange.refused_by_provider = True  # a proxy's page or an error under a 200: no model wrote it
+        raise
     exchange.facts, exchange.emitted, exchange.status = whole.facts, whole.emitted, "ok"
     exchange.first_token_ms = call.clock.now_ms()
     return replace(answer, body=whole.body)

@@ -144,6 +144,19 @@ def test_a_client_that_leaves_while_it_sends_holds_nothing(
     assert len(upstream.requests) == 1
 
 
+def test_a_body_that_never_ends_is_not_waited_for(
+    embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames, upstream: AnthropicUpstream
+) -> None:
+    """A client that sends no more is told so at the deadline, and costs no connection for ever."""
+    settings = {"max_request_s": 1}
+    with (
+        GatewayServer(embedded_dynamodb, tables, upstream.base_url, settings_changes=settings) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection,
+    ):
+        connection.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "words"),
     [

@@ -1,0 +1,36 @@
+"""Logs as one JSON object a line, which CloudWatch and every other collector reads without a rule.
+
+A record's `fields` (given as `extra={"fields": {...}}`) become keys of the line. No prompt or answer text is logged
+anywhere, and neither are tokens or keys.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as JSON: timestamp, level, logger, message, its fields, and an exception's traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields = getattr(record, "fields", None)
+        if isinstance(fields, dict):
+            line |= {str(name): value for name, value in fields.items() if name not in line}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def log_json(level: int = logging.INFO) -> None:
+    """Send this process's logs to standard error as JSON lines: the product's from `level`, others' warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("channeling").setLevel(level)

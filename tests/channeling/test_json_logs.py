@@ -1,0 +1,33 @@
+"""A log line is one JSON object with the record's fields in it."""
+
+import json
+import logging
+import sys
+
+import pytest
+
+from channeling.json_logs import JsonFormatter
+
+
+def test_fields_become_keys_and_cannot_take_the_place_of_others() -> None:
+    """What a record carries is found by name; a field called `level` does not forge the level."""
+    record = logging.LogRecord("channeling.x", logging.INFO, __file__, 1, "settled %s", ("now",), None)
+    record.fields = {"cost": 12, "user_id": "zoë\n", "level": "FORGED"}
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    read = json.loads(line)
+    assert (read["level"], read["message"]) == ("INFO", "settled now")
+    assert (read["cost"], read["user_id"]) == (12, "zoë\n")
+    assert read["timestamp"].endswith("+00:00")
+
+
+def test_an_exception_is_in_the_same_line() -> None:
+    """A traceback does not spill over into lines of its own."""
+    with pytest.raises(ValueError, match="broken") as caught:
+        raise ValueError("broken")
+    info = (caught.type, caught.value, caught.tb)
+    record = logging.LogRecord("channeling", logging.ERROR, __file__, 1, "failed", (), info)
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    assert "ValueError: broken" in json.loads(line)["exception"]
+    assert sys.exc_info() == (None, None, None)
