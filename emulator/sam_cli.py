@@ -40,7 +40,7 @@ def installed_sam(environ: Mapping[str, str] = os.environ) -> Path:
         raise SamMissing(ADVICE)
     print(
         f"Installing the AWS SAM CLI into {HOME.relative_to(ROOT)} (about half a minute, once) ...",
-        flush=True,
+        file=sys.stderr,
     )
     shutil.rmtree(HOME, ignore_errors=True)
     pip = [str(HOME / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
