@@ -1,8 +1,8 @@
 """The one table of what every official SDK must be able to do through the gateway."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from tests.stand_ins.anthropic_script import LONG_TEXT, NAMED_SCRIPTS, Script, Text, Thinking, ToolUse
 
@@ -15,12 +15,20 @@ UNICODE = (
 SIGNATURE = "EqQB+/Zm9v" + "Ab3/+" * 200 + "=="
 
 
+class Raised(NamedTuple):
+    """An error as clients see it; `message` is all of it, or else a part of it."""
+
+    status: int
+    type: str
+    message: str
+    is_all: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What a client is asked to do, and what the upstream answers.
 
-    `refusal` is the status and error type that the client must raise; `left_out` gives, by client, why it cannot
-    take part.
+    `error` is what the client must raise; `left_out` gives, by client, why it cannot take part.
     """
 
     operation: str
@@ -28,7 +36,7 @@ class Scenario:
     request: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
-    error: tuple[int, str, str] | None = None
+    error: Raised | None = None
     limit_microusd: int = 5_000_000
     expired: bool = False
 
@@ -97,12 +105,12 @@ CACHED_SYSTEM = {
     ]
 }
 BETAS = ["context-1m-2025-08-07", "token-efficient-tools-2025-02-19"]
-SPENT = (429, "rate_limit_error", "AI budget exceeded for user")
+SPENT = Raised(429, "rate_limit_error", "AI budget exceeded for user")
 OVERLOADED = "Overloaded"
 TOO_LONG = "prompt is too long: 210883 tokens > 199999 maximum"
 EXPIRED = "expired"
-BROKE_OFF = "upstream provider"
 IN_STREAM = 200
+BROKEN_OFF = Raised(IN_STREAM, "api_error", "upstream provider", is_all=False)
 
 SCENARIOS: Mapping[str, Scenario] = {
     "json": Scenario("create"),
@@ -122,40 +130,49 @@ SCENARIOS: Mapping[str, Scenario] = {
     "count of tokens": Scenario("count_tokens", Script(input_tokens=2_095), left_out=NO_COUNT),
     "count of tokens, beta": Scenario("beta_count_tokens", Script(input_tokens=2_095)),
     "models": Scenario(
-        "models", options={"limit": 7}, left_out=NO_MODELS, error=(404, "not_found_error", "claude-nowhere")
+        "models",
+        options={"limit": 7},
+        left_out=NO_MODELS,
+        error=Raised(404, "not_found_error", "claude-nowhere", is_all=False),
     ),
     "beta headers": Scenario("beta_create", request={"betas": BETAS}),
     "budget spent": Scenario("create", limit_microusd=1, error=SPENT),
     "budget spent, streamed": Scenario("helper", limit_microusd=1, error=SPENT),
     "budget held by another request": Scenario("create", limit_microusd=9_700),
-    "expired token": Scenario("create", expired=True, error=(401, "authentication_error", EXPIRED)),
+    "expired token": Scenario(
+        "create", expired=True, error=Raised(401, "authentication_error", EXPIRED, is_all=False)
+    ),
     "overloaded": Scenario(
         "create",
         NAMED_SCRIPTS["529"][0],
         options={"max_retries": 0},
-        error=(529, "overloaded_error", OVERLOADED),
+        error=Raised(529, "overloaded_error", OVERLOADED),
     ),
     "overloaded inside the stream": Scenario(
-        "helper", NAMED_SCRIPTS["error-event"][0], error=(IN_STREAM, "overloaded_error", OVERLOADED)
+        "helper",
+        replace(NAMED_SCRIPTS["error-event"][0], input_tokens=11),
+        error=Raised(IN_STREAM, "overloaded_error", OVERLOADED),
     ),
     "overloaded among raw events": Scenario(
-        "events", NAMED_SCRIPTS["error-event"][0], error=(IN_STREAM, "overloaded_error", OVERLOADED)
+        "events",
+        replace(NAMED_SCRIPTS["error-event"][0], input_tokens=11),
+        error=Raised(IN_STREAM, "overloaded_error", OVERLOADED),
     ),
-    "upstream dies": Scenario("helper", NAMED_SCRIPTS["dies"][0], error=(IN_STREAM, "api_error", BROKE_OFF)),
+    "upstream dies": Scenario("helper", replace(NAMED_SCRIPTS["dies"][0], input_tokens=11), error=BROKEN_OFF),
     "upstream dies among raw events": Scenario(
-        "events", NAMED_SCRIPTS["dies"][0], error=(IN_STREAM, "api_error", BROKE_OFF)
+        "events", replace(NAMED_SCRIPTS["dies"][0], input_tokens=11), error=BROKEN_OFF
     ),
     "upstream ends too early": Scenario(
-        "helper", NAMED_SCRIPTS["clean-eof"][0], error=(IN_STREAM, "api_error", BROKE_OFF)
+        "helper", replace(NAMED_SCRIPTS["clean-eof"][0], input_tokens=11), error=BROKEN_OFF
     ),
     "upstream says garbage": Scenario(
-        "helper", NAMED_SCRIPTS["garbage"][0], error=(IN_STREAM, "api_error", BROKE_OFF)
+        "helper", replace(NAMED_SCRIPTS["garbage"][0], input_tokens=11), error=BROKEN_OFF
     ),
     "bad request": Scenario(
-        "create", NAMED_SCRIPTS["400"][0], error=(400, "invalid_request_error", TOO_LONG)
+        "create", NAMED_SCRIPTS["400"][0], error=Raised(400, "invalid_request_error", TOO_LONG)
     ),
     "bad request, streamed": Scenario(
-        "helper", NAMED_SCRIPTS["400"][0], error=(400, "invalid_request_error", TOO_LONG)
+        "helper", NAMED_SCRIPTS["400"][0], error=Raised(400, "invalid_request_error", TOO_LONG)
     ),
     "unicode, json": Scenario(
         "create", Script(blocks=(Text(UNICODE),), input_tokens=11), {"system": UNICODE}
