@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long check format sam build invoke lock clean
+.PHONY: help install run test test-long check format sam build invoke prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ build: sam ## Check template.yaml and build what `sam deploy` deploys
 invoke: $(VENV)/.run sam ## Let the built function answer an event here: make invoke EVENT=events/message_stream.json
 	@test -n "$(EVENT)" || { echo "Say which event: make invoke EVENT=events/message_stream.json"; exit 2; }
 	@$(BIN)/python -m emulator.invoke "$(EVENT)"
+
+prices: $(VENV)/.dev ## Make the table of default prices again, from the installed genai-prices
+	@$(BIN)/python scripts/bake_prices.py
 
 lock: ## Resolve and lock the dependencies again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml requirements/build.in -o requirements/run.lock

@@ -14,6 +14,7 @@ import typer.main
 
 from channeling_cli.main import app
 from tests.docs.pages import PAGES, ROOT, blocks, commands, links
+from tests.suites import SUITES
 
 CHANNELING = re.compile(r"(?:\.venv/bin/)?channeling ")
 IN_LINE = re.compile(r"`((?:\.venv/bin/)?channeling [^`]*|make [a-z][^`]*)`")
@@ -106,3 +107,10 @@ def test_make_help_lists_every_target_that_people_use() -> None:
 def test_the_changelog_has_the_version_of_the_package() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert re.search(rf"^## \[{re.escape(version)}\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+
+
+def test_the_page_of_development_lists_the_suites() -> None:
+    page = (ROOT / "docs" / "development.md").read_text("utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.M) == [suite.name for suite in SUITES]
+    for suite in SUITES:
+        assert suite.proves in page
