@@ -83,6 +83,24 @@ def test_a_second_terminal_works_on_the_running_server(tmp_path: Path) -> None:
     assert (tmp_path / "serve.err").read_text() == "stopped\n"
 
 
+def test_without_any_key_the_labelled_demo_answers_until_a_key_is_set(tmp_path: Path) -> None:
+    with served(tmp_path, clean_environ()) as server:
+        answer = ask(server, server.token, max_tokens=8)
+        assert answer.status_code == 200
+        assert "demo" in answer.json()["content"][0]["text"].lower()
+        assert float(budget(server, server.token)["settled"]) > 0
+        (found,) = (
+            finding
+            for finding in command(tmp_path, "doctor", "--offline")["findings"]
+            if finding["subject"] == "provider keys"
+        )
+        assert found["level"] == "warning"
+        command(tmp_path, "key", "set", "openai", stdin="sk-openai")
+        command(tmp_path, "key", "remove", "anthropic")
+        refused_now = ask(server, server.token)
+        assert refused_now.status_code == 400, "the demo is gone with the next request"
+
+
 def test_with_a_lasting_store_all_of_it_is_there_after_a_restart(
     tmp_path: Path, embedded_dynamodb: EmbeddedDynamoDB, dynamodb_client: Any
 ) -> None:
