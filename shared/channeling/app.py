@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from channeling.answer import Answer, ClientGone
-from channeling.call import Call, Limits
+from channeling.call import Call, Limits, Stop
 from channeling.doors import Doors
 from channeling.endpoints import count_tokens, get_budget, get_model, list_models
 from channeling.errors import (
@@ -132,9 +132,9 @@ class Endpoint:
         started_ms = doors.clock.now_ms()
         loop = asyncio.get_running_loop()
         stop_in_s = _seconds_left(scope, self._settings.max_request_s, started_ms)
-        gone: asyncio.Future[None] = loop.create_future()
+        stop: asyncio.Future[Stop] = loop.create_future()
         limits = Limits(
-            gone,
+            stop,
             deadline_s=loop.time() + stop_in_s,
             max_request_s=self._settings.max_request_s,
             ping_after_s=self._settings.ping_after_s,
@@ -147,7 +147,7 @@ class Endpoint:
                     body = await read_body(scope, receive, self._settings.max_body_bytes)
             except TimeoutError:
                 raise RequestTimedOut("The request body did not arrive in time") from None
-            watching = loop.create_task(_watch(receive, gone))
+            watching = loop.create_task(_watch(receive, stop))
             call = Call(
                 headers=scope["headers"],
                 query=scope["query_string"].decode("latin-1"),
@@ -157,7 +157,7 @@ class Endpoint:
                 limits=limits,
                 path_parameters=scope.get("path_params", {}),
             )
-            await run_to_its_end(_answered(self._work(gateway, call, answer), answer, request_id), gone)
+            await run_to_its_end(_answered(self._work(gateway, call, answer), answer, request_id), stop)
         except GatewayError as error:
             await _refused(answer, error)
         except ClientGone:
@@ -209,12 +209,12 @@ async def _refused(answer: Answer, error: GatewayError) -> None:
         pass  # nobody is there to be told
 
 
-async def _watch(receive: Receive, gone: "asyncio.Future[None]") -> None:
+async def _watch(receive: Receive, stop: "asyncio.Future[Stop]") -> None:
     """Note that the client has left, which uvicorn tells of and Lambda does not."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    if not gone.done():
-        gone.set_result(None)
+    if not stop.done():
+        stop.set_result(Stop.CLIENT_LEFT)
 
 
 def _seconds_left(scope: Scope, max_request_s: int, now_ms: int) -> float:

@@ -3,17 +3,25 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
+
+
+class Stop(Enum):
+    """Why a request is not waited for any longer."""
+
+    CLIENT_LEFT = auto()
+    SERVER_STOPS = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to stop waiting: `gone` is done when the client has left, `deadline_s` is the loop's time.
+    """When to stop waiting: `stop` is done when the client has left or we must go, `deadline_s` is the loop's time.
 
     `ping_after_s` of silence a stream gets a ping: Claude Code shows a stall after about 20 s without a byte, and
     load balancers close after 60.
     """
 
-    gone: asyncio.Future[None]
+    stop: asyncio.Future[Stop]
     deadline_s: float
     max_request_s: int
     ping_after_s: float

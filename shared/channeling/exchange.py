@@ -31,7 +31,8 @@ class Exchange:
     may_be_billed: bool = False
     # A 200 came for an answer that is sent whole.
     body_began: bool = False
-    client_left: bool = False
+    # We stopped reading while the provider still wrote: the client left, or this server had to stop.
+    abandoned: bool = False
     facts: AnswerFacts = field(default_factory=AnswerFacts)
     emitted: Emitted = field(default_factory=Emitted)
     # The provider answered an error, before anything of an answer.
@@ -43,12 +44,12 @@ class Exchange:
     def bills_nothing(self) -> bool:
         """Whether no provider bills this: it was not reached, it refused, or it broke off before a sign of life.
 
-        A client that leaves is another matter: the provider was about to write, and bills what it wrote.
+        An answer that we abandoned is another matter: the provider was about to write, and bills what it wrote.
         """
         if not self.may_be_billed or self.refused_by_provider:
             return True
         nothing_seen = self.facts.usage is None and not self.written_bytes and not self.body_began
-        return nothing_seen and not self.client_left
+        return nothing_seen and not self.abandoned
 
     @property
     def written_bytes(self) -> int:

@@ -14,7 +14,7 @@ from channeling.budget_answer import BudgetState, budget_headers
 from channeling.budgets.item import BudgetItem
 from channeling.budgets.settlement import Ended
 from channeling.budgets.store import window_of
-from channeling.call import Call
+from channeling.call import Call, Stop
 from channeling.caller import Routed, authenticate, route_request
 from channeling.errors import GatewayError, UpstreamFailed
 from channeling.exchange import Exchange
@@ -53,14 +53,14 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     await _finish(answer, unsent, admitted, ended)
 
 
-async def run_to_its_end(work: Coroutine[Any, Any, None], gone: asyncio.Future[None]) -> None:
-    """Run work that must not be cancelled half-way: a cancellation tells it that the client has left, and waits."""
+async def run_to_its_end(work: Coroutine[Any, Any, None], stop: asyncio.Future[Stop]) -> None:
+    """Run work that must not be cancelled half-way: a cancellation tells it that the server stops, and waits."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not gone.done():
-            gone.set_result(None)
+        if not stop.done():
+            stop.set_result(Stop.SERVER_STOPS)
         await asyncio.wait({task})
         raise
 
@@ -121,13 +121,15 @@ async def _relay(
     except GatewayError as error:
         return error
     except ClientGone:
-        exchange.status, exchange.client_left = "cancelled", True
+        exchange.status, exchange.abandoned = "cancelled", True
         return None
     except Exception:
         # A defect of ours: the hold is ended all the same, at what was seen.
         _log.exception("request %s failed inside the gateway", call.request_id)
         return UpstreamFailed("the gateway failed while answering; the request can be tried again")
     finally:
+        if call.limits.stop.done() and exchange.status != "ok":
+            exchange.status, exchange.abandoned = "cancelled", True
         exchange.ended_ms = gateway.doors.clock.now_ms()
 
 

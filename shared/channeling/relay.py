@@ -1,7 +1,8 @@
 """Carrying a provider's answer to the client: whole or as a stream, with pings in silence, until one side ends it.
 
-Three things can wake the relay while it waits for the provider: the client left, the deadline is near, or nothing
-was sent for a while. The exchange is filled in as bytes pass, so that whatever happens it can be billed.
+Three things can wake the relay while it waits for the provider: the client left or this server stops, the
+deadline is near, or nothing was sent for a while. The exchange is filled in as bytes pass, so that whatever
+happens it can be billed.
 """
 
 import asyncio
@@ -10,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from channeling.answer import Answer, ClientGone
-from channeling.call import Limits
+from channeling.call import Limits, Stop
 from channeling.clock import Clock
-from channeling.errors import GatewayError, UpstreamFailed
+from channeling.errors import GatewayError, Overloaded, UpstreamFailed
 from channeling.exchange import Exchange
 from channeling.providers.answer_stream import AnswerStream
 from channeling.providers.error_answer import Relay
@@ -191,8 +192,7 @@ async def _headers_of_answer(
     *,
     ping: Callable[[], Awaitable[None]] | None = None,
 ) -> UpstreamResponse:
-    if limits.gone.done():
-        raise ClientGone
+    _refuse_stopped(limits)
     sending = asyncio.ensure_future(call.upstream.send(call.request))
     exchange.may_be_billed = True
     try:
@@ -258,16 +258,23 @@ async def _wait_for_task(task: asyncio.Future[T], limits: Limits, *, pinging: bo
     timeout_s = max(0.0, limits.deadline_s - now_s)
     if pinging:
         timeout_s = min(timeout_s, limits.ping_after_s)
-    waiting: set[asyncio.Future[Any]] = {task, limits.gone}
+    waiting: set[asyncio.Future[Any]] = {task, limits.stop}
     await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    if limits.gone.done():
-        # Before a result: a client that has left must stop a provider that writes faster than we read.
-        raise ClientGone
+    # Before a result: a client that has left must stop a provider that writes faster than we read.
+    _refuse_stopped(limits)
     if task.done():
         return task.result()
     if pinging and timeout_s == limits.ping_after_s:
         raise _Silence
     raise UpstreamFailed(f"the upstream provider did not finish within {limits.max_request_s} seconds")
+
+
+def _refuse_stopped(limits: Limits) -> None:
+    if not limits.stop.done():
+        return
+    if limits.stop.result() is Stop.CLIENT_LEFT:
+        raise ClientGone
+    raise Overloaded("the gateway is being stopped; the request can be tried again")
 
 
 async def _cancel(task: asyncio.Future[T]) -> None:

@@ -79,7 +79,7 @@ def _record(
         window_start_s=hold.window_start_s,
         started_ms=call.started_ms,
         request_id=call.request_id,
-        status=exchange.status if exchange.may_be_billed or exchange.client_left else "refused",
+        status=exchange.status if exchange.may_be_billed or exchange.abandoned else "refused",
         cost=bill.cost,
         provider=routed.route.provider,
         model_asked=request.model,

@@ -11,7 +11,7 @@ import uvicorn
 from channeling_cli.failure import CommandFailed
 
 # After Ctrl-C requests may end by themselves for this long (a second Ctrl-C skips it). Then they are cancelled,
-# which the gateway takes as the client having left: they have so long to put their record and settle.
+# which the gateway passes on as an error: they have so long for that, and to put their record and settle.
 SHUTDOWN_GRACE_S = 3
 SETTLE_TIME_S = 10
 # Longer than the pools of the common clients keep a connection: one that the server closes first may be written to
@@ -24,7 +24,7 @@ def _is_no_cancellation(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
-class _Server(uvicorn.Server):
+class SettlingServer(uvicorn.Server):
     """uvicorn that says when it accepts connections, and waits at the end for requests to settle."""
 
     def __init__(
@@ -75,7 +75,7 @@ def serve_until_stopped(
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
-    server = _Server(config, when_ready, when_stopped)
+    server = SettlingServer(config, when_ready, when_stopped)
     server.run(sockets=[listener])
     if not server.started:
         raise CommandFailed("the server did not start; its own message is above")

@@ -51,12 +51,12 @@ WROTE = Emitted(ascii_bytes=100)
         # Never more than max_tokens.
         (exchange(facts=STARTED, emitted=Emitted(1_000_000)), (300_000 + 500 * 15_000, True)),
         # The client left before a word of usage: the body at 0.3 tokens a byte.
-        (exchange(client_left=True), (300 * 3_000, True)),
+        (exchange(abandoned=True), (300 * 3_000, True)),
         # ... and from an answer that comes whole, what a model writes in that time: 2 s at 60 tokens/s.
-        (exchange(streamed=False, client_left=True, ended_ms=2_000), (300 * 3_000 + 120 * 15_000, True)),
+        (exchange(streamed=False, abandoned=True, ended_ms=2_000), (300 * 3_000 + 120 * 15_000, True)),
         # An upstream that never answered, was not reached, or refused bills nothing.
         (exchange(), (0, False)),
-        (exchange(may_be_billed=False, client_left=True), (0, False)),
+        (exchange(may_be_billed=False, abandoned=True), (0, False)),
         (exchange(refused_by_provider=True, facts=REPORTED), (0, False)),
         # A usage of 0 is a usage, and not taken for a missing one.
         (exchange(facts=AnswerFacts(usage=TokenCounts(), output_is_final=True), emitted=WROTE), (0, False)),

@@ -164,7 +164,8 @@ def test_ctrl_c_cuts_a_running_stream_and_settles_it(
                 with contextlib.suppress(httpx.HTTPError):
                     for chunk in received:
                         rest += chunk
-                assert b"message_stop" not in rest, "what was cut does not look complete"
+                assert b"event: error" in rest, "what was cut says so"
+                assert b"message_stop" not in rest, "and does not look complete"
                 answer.close()
             (item,) = dynamodb_client.scan(TableName=names.budgets)["Items"]
             assert item["holds"] == {"M": {}}

@@ -32,6 +32,7 @@ from channeling.usage.record import UsageRecord
 from channeling.usage.store import UsageStore
 from channeling.window_kind import WindowKind
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
+from channeling_cli.server import SettlingServer
 
 HMAC_SECRET = "hk_live_" + "5" * 32
 PROVIDER_KEY = "sk-ant-of-the-project"
@@ -113,7 +114,7 @@ class GatewayServer:
             access_log=False,
             timeout_graceful_shutdown=5,
         )
-        self.server = uvicorn.Server(config)
+        self.server = SettlingServer(config, lambda: None, self._upstream.aclose)
         self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
         self._thread.start()
         while not self.server.started:
@@ -188,8 +189,4 @@ class GatewayServer:
         return item.window.settled
 
     def _serve(self) -> None:
-        async def serve() -> None:
-            await self.server.serve()
-            await self._upstream.aclose()
-
-        asyncio.run(serve())
+        asyncio.run(self.server.serve())

@@ -304,21 +304,26 @@ def test_a_client_that_leaves_before_the_answer_stops_the_provider(
 def test_a_server_that_stops_settles_what_runs(
     embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames, upstream: AnthropicUpstream
 ) -> None:
-    """A shutdown in the middle of a stream ends its hold before the process goes."""
+    """A shutdown in the middle of a stream tells the client, and ends its hold before the process goes."""
     upstream.script = Script(gated=True, usage={"input_tokens": 500})
     gateway = GatewayServer(embedded_dynamodb, tables, upstream.base_url)
     with gateway:
         gateway.server.config.timeout_graceful_shutdown = 1
-        response = httpx.Client(timeout=20).stream(
+        with httpx.stream(
             "POST",
             f"{gateway.base_url}/v1/messages",
             json=message(stream=True),
             headers={"x-api-key": gateway.token()},
-        )
-        with response as stream:
-            next(stream.iter_bytes())
+            timeout=20,
+        ) as stream:
+            chunks = stream.iter_bytes()
+            received = next(chunks)
             gateway.server.should_exit = True
-            gateway._thread.join(20)
+            received += b"".join(chunks)
+        gateway._thread.join(20)
+        error = read_strictly(received).error
+        assert error is not None
+        assert error["type"] == "overloaded_error"
         gateway.assert_settled()
         assert gateway.records()[0].status == "cancelled"
 
