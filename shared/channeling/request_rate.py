@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from channeling.clock import Clock
-from channeling.projects.look_up_limit import LookUpLimit
+from channeling.token_bucket import TokenBucket
 
 _MAX_KEYS = 10_000
 
@@ -15,13 +15,13 @@ class RequestRate:
         self._clock = clock
         self._burst = burst
         self._per_second = per_second
-        self._buckets: OrderedDict[str, LookUpLimit] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, key: str) -> bool:
         """Take one request of this key's; False when it has none left."""
         bucket = self._buckets.pop(key, None)
         if bucket is None:
-            bucket = LookUpLimit(self._clock, burst=self._burst, per_second=self._per_second)
+            bucket = TokenBucket(self._clock, burst=self._burst, per_second=self._per_second)
         self._buckets[key] = bucket
         if len(self._buckets) > _MAX_KEYS:
             self._buckets.popitem(last=False)

@@ -11,10 +11,10 @@ from channeling.clock import Clock
 from channeling.dynamodb import Item
 from channeling.errors import RateLimited, StoreUnavailable
 from channeling.projects.cipher import Cipher
-from channeling.projects.look_up_limit import LookUpLimit
 from channeling.projects.project import Project, ProjectSecrets, is_project_id
 from channeling.projects.project_secrets import open_secrets
 from channeling.projects.store import ProjectStore, SealedSecrets, StoredProject
+from channeling.token_bucket import TokenBucket
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ProjectDirectory:
         fresh_ms: int = FRESH_MS,
         max_projects: int = 1_000,
         max_unknown: int = 10_000,
-        look_up_limit: LookUpLimit | None = None,
+        look_up_limit: TokenBucket | None = None,
     ) -> None:
         self._store = store
         self._cipher = cipher
@@ -59,7 +59,7 @@ class ProjectDirectory:
         self._unknown_fresh_ms = min(fresh_ms, UNKNOWN_FRESH_MS)
         self._max_projects = max_projects
         self._max_unknown = max_unknown
-        self._limit = look_up_limit or LookUpLimit(clock, burst=100, per_second=20)
+        self._limit = look_up_limit or TokenBucket(clock, burst=100, per_second=20)
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._unknown_until_ms: OrderedDict[str, int] = OrderedDict()
         self._flights: SingleFlight[Project | None] = SingleFlight()

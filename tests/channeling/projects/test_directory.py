@@ -10,11 +10,11 @@ from channeling.errors import RateLimited, StoreUnavailable
 from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.directory import ProjectDirectory
 from channeling.projects.key_file_cipher import KeyFileCipher
-from channeling.projects.look_up_limit import LookUpLimit
 from channeling.projects.project import ProjectRules, ProjectSecrets
 from channeling.projects.project_secrets import change_secrets, create_project, with_provider_key
 from channeling.projects.store import ProjectStore, StoredProject
 from channeling.tables import TableNames
+from channeling.token_bucket import TokenBucket
 from tests.stand_ins.clock import SetClock
 
 SECRETS = ProjectSecrets(("hk_live_a",), {"anthropic": "sk-ant-1"})
@@ -244,7 +244,7 @@ async def test_made_up_ids_are_limited_and_real_ones_go_on(
     store: WatchedStore, cipher: WatchedCipher, clock: SetClock
 ) -> None:
     directory = ProjectDirectory(
-        store, cipher, clock, look_up_limit=LookUpLimit(clock, burst=3, per_second=1)
+        store, cipher, clock, look_up_limit=TokenBucket(clock, burst=3, per_second=1)
     )
     await directory.get("shop")
     for number in range(3):

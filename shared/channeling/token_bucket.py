@@ -1,10 +1,10 @@
-"""A token bucket on look-ups of projects not seen yet, so that made-up ids cost DynamoDB little."""
+"""A token bucket: so many at once, and so many more each second."""
 
 from channeling.clock import Clock
 
 
-class LookUpLimit:
-    """Allows `burst` look-ups at once and `per_second` more each second."""
+class TokenBucket:
+    """Allows `burst` takes at once and `per_second` more each second."""
 
     def __init__(self, clock: Clock, *, burst: int, per_second: int) -> None:
         self._clock = clock
@@ -14,7 +14,7 @@ class LookUpLimit:
         self._filled_ms = clock.now_ms()
 
     def take(self) -> bool:
-        """Take one look-up; False when none is left."""
+        """Take one; False when none is left."""
         now_ms = self._clock.now_ms()
         # A clock set back adds nothing.
         gained = max(0, now_ms - self._filled_ms) * self._per_second
@@ -26,5 +26,5 @@ class LookUpLimit:
         return True
 
     def give_back(self) -> None:
-        """Undo one `take`: the project was there."""
+        """Undo one `take`: it turned out not to count."""
         self._left_thousandths = min(self._burst_thousandths, self._left_thousandths + 1_000)

@@ -1,16 +1,16 @@
-"""The limit on look-ups lets a burst through, then its rate, and never more after a clock set back."""
+"""A bucket lets a burst through, then its rate, and never more after a clock set back."""
 
-from channeling.projects.look_up_limit import LookUpLimit
+from channeling.token_bucket import TokenBucket
 from tests.stand_ins.clock import SetClock
 
 
-def taken(limit: LookUpLimit, tries: int = 20) -> int:
+def taken(limit: TokenBucket, tries: int = 20) -> int:
     return sum(limit.take() for _ in range(tries))
 
 
 def test_a_burst_then_the_rate() -> None:
     clock = SetClock()
-    limit = LookUpLimit(clock, burst=5, per_second=2)
+    limit = TokenBucket(clock, burst=5, per_second=2)
     assert taken(limit) == 5
     clock.now_s += 0.5
     assert taken(limit) == 1
@@ -23,7 +23,7 @@ def test_a_burst_then_the_rate() -> None:
 
 
 def test_a_found_project_gives_its_look_up_back_but_no_more_than_the_burst() -> None:
-    limit = LookUpLimit(SetClock(), burst=2, per_second=1)
+    limit = TokenBucket(SetClock(), burst=2, per_second=1)
     limit.give_back()
     assert limit.take()
     limit.give_back()
@@ -32,7 +32,7 @@ def test_a_found_project_gives_its_look_up_back_but_no_more_than_the_burst() -> 
 
 def test_a_clock_set_back_adds_nothing() -> None:
     clock = SetClock()
-    limit = LookUpLimit(clock, burst=2, per_second=1)
+    limit = TokenBucket(clock, burst=2, per_second=1)
     assert taken(limit) == 2
     clock.now_s -= 60
     assert taken(limit) == 0
