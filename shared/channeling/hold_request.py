@@ -1,23 +1,28 @@
 """From a routed request to money held for it: the ask, its quotes, and the provider's own count where it helps."""
 
 import asyncio
+import logging
 
 from channeling.admit import Admitted, admit
 from channeling.budgets.admission import Held, NotHeld, hold_amount
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.quote import Quote, quote_request
-from channeling.budgets.settlement import reclaim_hold
+from channeling.budgets.settlement import key_of_record, reclaim_hold, release_unconfirmed
 from channeling.budgets.store import Hold
 from channeling.call import Call
 from channeling.caller import Caller, Routed
-from channeling.errors import UpstreamFailed
+from channeling.errors import StoreUnavailable, UpstreamFailed
 from channeling.gateway import Gateway
 from channeling.message_request import MessageRequest
 from channeling.request_prices import RequestPrices
 from channeling.upstream import read_body
+from channeling.usage.record import UsageRecord
 
+_log = logging.getLogger(__name__)
 _COUNT_TIMEOUT_S = 10.0
+# The store has just failed: the caller, who is told to try again, should not wait long for this.
+_RELEASE_TIMEOUT_S = 3.0
 
 
 async def hold_request(
@@ -51,15 +56,42 @@ async def hold_request(
         return await _count_input(gateway, call, request, routed)
 
     first = quote(count_rounds=True)
-    return await admit(
-        ask,
-        first,
-        hold=hold,
-        count_input=count_input,
-        now_s=call.started_ms // 1000,
+    try:
+        return await admit(
+            ask,
+            first,
+            hold=hold,
+            count_input=count_input,
+            now_s=call.started_ms // 1000,
+            streamed=request.stream,
+            without_tool_rounds=quote(count_rounds=False) if unbounded and first.has_tool_rounds else None,
+        )
+    except StoreUnavailable:
+        await _release_unconfirmed(gateway, call, ask, request)
+        raise
+
+
+async def _release_unconfirmed(gateway: Gateway, call: Call, ask: HoldAsk, request: MessageRequest) -> None:
+    """The hold may have landed with its answer lost; the request is refused, so it must cost nothing."""
+    record = UsageRecord(
+        key=key_of_record(ask),
+        project_id=ask.key.project_id,
+        user_id=ask.key.user_id,
+        window_kind=ask.key.kind,
+        window_start_s=0,  # not known: no window has said that the hold is in it
+        started_ms=call.started_ms,
+        request_id=call.request_id,
+        status="refused",
+        cost=0,
+        model_asked=request.model,
         streamed=request.stream,
-        without_tool_rounds=quote(count_rounds=False) if unbounded and first.has_tool_rounds else None,
     )
+    try:
+        async with asyncio.timeout(_RELEASE_TIMEOUT_S):
+            await release_unconfirmed(gateway.budgets, gateway.usage, ask, record)
+    except (TimeoutError, StoreUnavailable):
+        # Should it have landed, it is billed at what it held once it has expired: nothing says otherwise.
+        _log.error("request %s: its hold could neither be confirmed nor released", call.request_id)
 
 
 def _ask(gateway: Gateway, call: Call, caller: Caller) -> HoldAsk:

@@ -40,12 +40,14 @@ PROJECT_ID = "demo"
 
 
 class CountedDynamoDB:
-    """`DynamoDB` that notes each call as (operation, table) and can be cut off."""
+    """`DynamoDB` that notes each call as (operation, table), can be cut off, and can lose the answers of
+    updates that it has applied."""
 
     def __init__(self, store: DynamoDB) -> None:
         self._store = store
         self.calls: list[tuple[str, str]] = []
         self.is_down = False
+        self.answers_to_lose = 0
 
     async def get(self, table: str, key: Item) -> Item | None:
         self._note("get", table)
@@ -57,7 +59,11 @@ class CountedDynamoDB:
 
     async def update(self, update: Update) -> Item:
         self._note("update", update.table)
-        return await self._store.update(update)
+        after = await self._store.update(update)
+        if self.answers_to_lose:
+            self.answers_to_lose -= 1
+            raise StoreUnavailable("the budget store did not answer")
+        return after
 
     async def query(self, table: str, partition: tuple[str, str], **options: Any) -> list[Item]:
         self._note("query", table)

@@ -7,6 +7,7 @@ wherever any of them dies, one bill is written and the budget settles at that on
 
 from dataclasses import dataclass, replace
 
+from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import hold_started_s
 from channeling.budgets.item import BudgetItem
 from channeling.budgets.store import BudgetStore, Hold, Refused, window_of
@@ -26,8 +27,8 @@ class Ended:
     item: BudgetItem
 
 
-def key_of_record(hold: Hold) -> RecordKey:
-    """Return where the record of a hold belongs."""
+def key_of_record(hold: Hold | HoldAsk) -> RecordKey:
+    """Return where the record of a hold, or of one that is asked for, belongs."""
     key = hold.key
     return record_key(key.project_id, key.user_id, key.kind, hold.hold_id, hold_started_s(hold.hold_id))
 
@@ -79,6 +80,22 @@ async def settle_hold(store: BudgetStore, hold: Hold, cost: int) -> BudgetItem:
                 return refused.item
             hold = replace(hold, amount=found[0].holds[hold.hold_id])
     raise RuntimeError("a hold changes as fast as it can be settled; it is left to expire")
+
+
+async def release_unconfirmed(
+    store: BudgetStore, usage: UsageStore, ask: HoldAsk, record: UsageRecord
+) -> None:
+    """End a hold that may or may not have landed, of a request that goes no further: at 0, as its record says.
+
+    The record comes first here too: should the hold land only now, whoever reclaims it finds that it cost nothing.
+    Raises StoreUnavailable.
+    """
+    standing = await usage.put(record)
+    item = await store.read(ask.key)
+    for window in (item.window, item.previous):
+        if window is not None and ask.hold_id in window.holds:
+            hold = Hold(ask.key, ask.hold_id, window.start_s, window.holds[ask.hold_id])
+            await settle_hold(store, hold, standing.cost)
 
 
 async def reclaim_hold(store: BudgetStore, usage: UsageStore, hold: Hold) -> None:

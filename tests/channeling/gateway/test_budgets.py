@@ -330,6 +330,38 @@ def test_the_store_unreachable_fails_closed(gateway: GatewayServer, upstream: An
     gateway.assert_settled()
 
 
+def test_a_hold_whose_answer_was_lost_is_released_at_nothing(
+    gateway: GatewayServer, upstream: AnthropicUpstream
+) -> None:
+    """I3: the hold landed and we did not hear of it: refused, no provider called, and nothing to pay."""
+    gateway.dynamodb.answers_to_lose = 1
+    refused = post(gateway, gateway.token())
+    assert refused.status_code == 529
+    assert upstream.requests == []
+    assert gateway.assert_settled() == 0
+    [record] = gateway.records()
+    assert (record.status, record.cost) == ("refused", 0)
+    assert post(gateway, gateway.token()).status_code == 200
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_settle_whose_answer_was_lost_is_asked_again(
+    gateway: GatewayServer, upstream: AnthropicUpstream, lost: int
+) -> None:
+    """I3: the settle was applied; asking again finds the hold gone, and charges nothing more."""
+    upstream.script = Script(gated=True, usage={"input_tokens": 10}, final_usage={"output_tokens": 5})
+    url = f"{gateway.base_url}/v1/messages"
+    headers = auth(gateway.token())
+    with httpx.stream("POST", url, json=message(stream=True), headers=headers, timeout=30) as response:
+        chunks = response.iter_bytes()
+        next(chunks)
+        gateway.dynamodb.answers_to_lose = lost
+        upstream.release()
+        assert b"message_stop" in b"".join(chunks)
+    gateway.dynamodb.answers_to_lose = 0
+    assert gateway.assert_settled() == 10 * 3_000 + 5 * 15_000
+
+
 def test_an_answer_whose_settle_fails_still_reaches_the_client(
     gateway: GatewayServer, upstream: AnthropicUpstream
 ) -> None:
