@@ -109,10 +109,10 @@ def decide(item: BudgetItem, ask: HoldAsk, amount: int, now_s: int, *, raise_cou
     expired = item.expired_holds(now_s, ask.hold_lifetime_s)
     if expired:
         return ExpiredHolds(tuple(expired))
-    if ended:
+    if ended and item.previous is not None:
         # The window before the ended one still has live holds: only clocks that disagree can bring this
         # about, and it passes as these end.
-        return TooManyConcurrent(len(item.holds_of_both))
+        return TooManyConcurrent(len(item.window.holds) + len(item.previous.holds))
     if len(item.window.holds) >= ask.max_concurrent:
         return TooManyConcurrent(len(item.window.holds))
     if item.live_raise() != raise_counted:

@@ -7,7 +7,7 @@ revoked_before (ms)?   raise {amount, window_start}?
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from channeling.budgets.hold_id import hold_started_s
 from channeling.dynamodb import Item, Value
@@ -65,7 +65,6 @@ class BudgetItem:
     origin_s: int = 0
     revoked_before_ms: int | None = None
     raised: Raise | None = None
-    holds_of_both: Mapping[str, int] = field(default_factory=dict)
 
     def live_raise(self) -> int:
         """Return what is added to the limit in the current window."""
@@ -99,7 +98,6 @@ def budget_item(item: Item | None) -> BudgetItem:
         raised=Raise(_int(raised["amount"]), _int(raised["window_start"]))
         if isinstance(raised, dict)
         else None,
-        holds_of_both={**(previous.holds if previous else {}), **(window.holds if window else {})},
     )
 
 

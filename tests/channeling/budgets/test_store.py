@@ -1,8 +1,10 @@
 """Each budget write is refused by its own condition, also where another writer came in between."""
 
+from dataclasses import replace
+
 import pytest
 
-from channeling.budgets.decide import Revoked, decide
+from channeling.budgets.decide import Revoked, TooManyConcurrent, WindowEnded, decide
 from channeling.budgets.item import BudgetKey
 from channeling.budgets.store import Refused
 from channeling.budgets.windows import first_window, next_window
@@ -97,3 +99,18 @@ async def test_a_hold_is_refused_once_its_window_has_ended(protocol: Protocol) -
     with pytest.raises(Refused):
         await protocol.budgets.hold(protocol.ask(), 1, held.item.window.end_s, raise_counted=0)
     await protocol.budgets.hold(protocol.ask(), 1, held.item.window.end_s - 1, raise_counted=0)
+
+
+async def test_an_ended_window_behind_live_holds_of_the_one_before_is_waited_for(protocol: Protocol) -> None:
+    """Clocks that disagree can show this state: the request is told how many are in flight, and to try again."""
+    running = await protocol.held(300)
+    protocol.clock.now_s += DAY_S
+    await protocol.held(200)
+    item = await protocol.item()
+    assert item.window is not None
+    ask = replace(protocol.ask(), hold_lifetime_s=10 * DAY_S)
+    decision = decide(item, ask, 1, item.window.end_s, raise_counted=0)
+    assert decision == TooManyConcurrent(2)
+    await protocol.end(running, 0)
+    item = await protocol.item()
+    assert isinstance(decide(item, ask, 1, NOON_S + 2 * DAY_S, raise_counted=0), WindowEnded)
