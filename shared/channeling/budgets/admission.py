@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from channeling.budgets.decide import (
+    AdjustmentPending,
     AlreadyHeld,
     Decision,
     ExpiredHolds,
@@ -17,7 +18,7 @@ from channeling.budgets.decide import (
     WindowEnded,
     decide,
 )
-from channeling.budgets.item import BudgetItem, WindowState
+from channeling.budgets.item import Adjustment, BudgetItem, BudgetKey, WindowState
 from channeling.budgets.store import BudgetStore, Hold, Refused
 from channeling.budgets.windows import Grid, first_window, next_window
 from channeling.clock import Clock
@@ -28,6 +29,7 @@ from channeling.errors import Overloaded
 MAX_TRIES = 8
 
 Reclaim = Callable[[Hold], Awaitable[None]]
+FinishAdjustment = Callable[[BudgetKey, Adjustment], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,18 @@ class NotHeld:
 
 
 async def hold_amount(
-    store: BudgetStore, ask: HoldAsk, amount: int, clock: Clock, reclaim: Reclaim
+    store: BudgetStore,
+    ask: HoldAsk,
+    amount: int,
+    clock: Clock,
+    reclaim: Reclaim,
+    finish_adjustment: FinishAdjustment | None = None,
 ) -> Held | NotHeld:
     """Hold `amount` nanodollars for a request, rolling, reclaiming and raising as the item demands.
 
-    `reclaim` ends a hold whose request died. Raises StoreUnavailable, and Overloaded when others change the same
-    budget faster than MAX_TRIES tries can follow.
+    `reclaim` ends a hold whose request died, `finish_adjustment` carries out an operator's order that was left
+    half done; without it an ended window with such an order is Overloaded. Raises StoreUnavailable, and
+    Overloaded when others change the same budget faster than MAX_TRIES tries can follow.
     """
     raise_counted = 0
     decision: Decision | None = None
@@ -79,6 +87,10 @@ async def hold_amount(
             case ExpiredHolds(holds):
                 for window, hold_id in holds:
                     await reclaim(Hold(ask.key, hold_id, window.start_s, window.holds[hold_id]))
+            case AdjustmentPending(adjustment):
+                if finish_adjustment is None:
+                    raise Overloaded("an adjustment of this user's budget is being made; try again")
+                await finish_adjustment(ask.key, adjustment)
             case Raised(amount=raised):
                 raise_counted = raised
             case NoWindow() | WindowEnded() | NothingInTheWay():

@@ -98,6 +98,40 @@ def raise_is(amount: int) -> Clause:
     )
 
 
+def window_is(window_start_s: int) -> Clause:
+    """The window that was meant is still the current one."""
+    return Clause("window_start = :mine", values={":mine": window_start_s})
+
+
+def no_adjustment_is_pending() -> Clause:
+    """No operator's order waits to be carried out: one at a time, and none is lost with its window."""
+    return Clause("attribute_not_exists(adjustment)")
+
+
+def adjustment_is_pending(adjustment_id: str) -> Clause:
+    """This order is the one that waits to be carried out: nobody has done so meanwhile."""
+    return Clause("adjustment.id = :adjustment_id", values={":adjustment_id": adjustment_id})
+
+
+def adjustment_is_new(adjustment_id: str) -> Clause:
+    """This order is not the one last carried out (the answer to a first try may have been lost)."""
+    return Clause(
+        "attribute_not_exists(adjusted) OR adjusted <> :adjusted_id", values={":adjusted_id": adjustment_id}
+    )
+
+
+def settled_is_at_least(amount: int) -> Clause:
+    """What is taken back was settled, so that `settled` never falls below 0; requests only add to it."""
+    return Clause("settled >= :taken_back", values={":taken_back": amount})
+
+
+def revocation_is_later(before_ms: int) -> Clause:
+    """No later revocation stands: clocks that disagree cannot give revoked tokens back."""
+    return Clause(
+        "attribute_not_exists(revoked_before) OR revoked_before < :before", values={":before": before_ms}
+    )
+
+
 def hold_is(hold_id: str, held: int, window_start_s: int, attributes: WindowAttributes) -> Clause:
     """The hold stands at the amount last seen, in the window that it was admitted in."""
     return Clause(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from channeling.budgets.item import BudgetItem, BudgetKey, WindowState
+from channeling.budgets.item import Adjustment, BudgetItem, BudgetKey, WindowState
 from channeling.enforcement import Enforcement
 
 
@@ -46,6 +46,13 @@ class WindowEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AdjustmentPending:
+    """The window has ended with an operator's order not yet carried out: finish that before it is rolled."""
+
+    adjustment: Adjustment
+
+
+@dataclass(frozen=True, slots=True)
 class ExpiredHolds:
     """Holds of requests that died stand in the way: reclaim them."""
 
@@ -83,6 +90,7 @@ Decision = (
     | AlreadyHeld
     | NoWindow
     | WindowEnded
+    | AdjustmentPending
     | ExpiredHolds
     | TooManyConcurrent
     | Raised
@@ -104,6 +112,8 @@ def decide(item: BudgetItem, ask: HoldAsk, amount: int, now_s: int, *, raise_cou
     if item.window is None:
         return NoWindow()
     ended = item.window.end_s <= now_s
+    if ended and item.adjustment is not None:
+        return AdjustmentPending(item.adjustment)
     if ended and not (item.previous and item.previous.holds):
         return WindowEnded(item.window, item.origin_s)
     expired = item.expired_holds(now_s, ask.hold_lifetime_s)

@@ -4,13 +4,17 @@ pk "<project>#<user>"  sk "day"
 origin  window_start  window_end  committed  settled  holds {id: amount}     committed = settled + Σ holds
 prev_start  prev_end  prev_committed  prev_settled  prev_holds   the window before, until its last hold ended
 revoked_before (ms)?   raise {amount, window_start}?
+adjustment {id, amount, window_start, kind, actor, reason}?      intended, and not yet added to settled
+adjusted (id)?                                                   the last one that was added
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from channeling.budgets.hold_id import hold_started_s
 from channeling.dynamodb import Item, Value
+from channeling.usage.record import RecordKind
 from channeling.window_kind import WindowKind
 
 
@@ -57,6 +61,18 @@ class Raise:
 
 
 @dataclass(frozen=True, slots=True)
+class Adjustment:
+    """An operator's order not yet carried out: money, with its sign, to be added to what is settled of a window."""
+
+    adjustment_id: str
+    amount: int
+    window_start_s: int
+    kind: RecordKind
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetItem:
     """A budget as it stands in the store. `window` is None where only a revocation or a raise was written."""
 
@@ -65,6 +81,8 @@ class BudgetItem:
     origin_s: int = 0
     revoked_before_ms: int | None = None
     raised: Raise | None = None
+    adjustment: Adjustment | None = None
+    adjusted_id: str | None = None
 
     def live_raise(self) -> int:
         """Return what is added to the limit in the current window."""
@@ -98,6 +116,33 @@ def budget_item(item: Item | None) -> BudgetItem:
         raised=Raise(_int(raised["amount"]), _int(raised["window_start"]))
         if isinstance(raised, dict)
         else None,
+        adjustment=_adjustment(item.get("adjustment")),
+        adjusted_id=str(item["adjusted"]) if "adjusted" in item else None,
+    )
+
+
+def adjustment_value(adjustment: Adjustment) -> dict[str, Value]:
+    """Return the stored form of an adjustment."""
+    return {
+        "id": adjustment.adjustment_id,
+        "amount": adjustment.amount,
+        "window_start": adjustment.window_start_s,
+        "kind": adjustment.kind,
+        "actor": adjustment.actor,
+        "reason": adjustment.reason,
+    }
+
+
+def _adjustment(stored: Value) -> Adjustment | None:
+    if not isinstance(stored, dict):
+        return None
+    return Adjustment(
+        adjustment_id=str(stored["id"]),
+        amount=_int(stored["amount"]),
+        window_start_s=_int(stored["window_start"]),
+        kind=cast(RecordKind, stored["kind"]),  # adjustment_value wrote it
+        actor=str(stored["actor"]),
+        reason=str(stored["reason"]),
     )
 
 

@@ -13,20 +13,33 @@ from channeling.budgets.conditions import (
     Clause,
     WindowAttributes,
     a_slot_is_free,
+    adjustment_is_new,
+    adjustment_is_pending,
     all_of,
     committed_is_below,
     committed_leaves_room,
     hold_is,
     hold_is_new,
+    no_adjustment_is_pending,
     previous_window_is_closed,
     raise_is,
+    revocation_is_later,
+    settled_is_at_least,
     token_is_not_revoked,
     window_end_is,
+    window_is,
     window_is_absent,
     window_is_live,
 )
 from channeling.budgets.decide import HoldAsk
-from channeling.budgets.item import BudgetItem, BudgetKey, WindowState, budget_item
+from channeling.budgets.item import (
+    Adjustment,
+    BudgetItem,
+    BudgetKey,
+    WindowState,
+    adjustment_value,
+    budget_item,
+)
 from channeling.budgets.windows import Grid
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Update, Value
 from channeling.window_kind import WindowKind
@@ -105,6 +118,7 @@ class BudgetStore:
             all_of(
                 window_end_is(ended.end_s),
                 previous_window_is_closed(),
+                no_adjustment_is_pending(),
                 hold_is_new(ask.hold_id),
                 token_is_not_revoked(ask.issued_at_ms),
             ),
@@ -144,15 +158,63 @@ class BudgetStore:
                     break
         raise refused
 
+    async def intend_adjustment(self, key: BudgetKey, adjustment: Adjustment) -> BudgetItem:
+        """Write down an adjustment that is to be recorded and then applied; return the budget, or raise Refused."""
+        clauses = [
+            window_is(adjustment.window_start_s),
+            no_adjustment_is_pending(),
+            adjustment_is_new(adjustment.adjustment_id),
+        ]
+        if adjustment.amount < 0:
+            clauses.append(settled_is_at_least(-adjustment.amount))
+        return await self._apply(
+            key,
+            "SET adjustment = :adjustment",
+            all_of(*clauses),
+            {},
+            {":adjustment": adjustment_value(adjustment)},
+        )
+
+    async def apply_adjustment(self, key: BudgetKey, adjustment: Adjustment) -> BudgetItem:
+        """Add an intended adjustment, whose record stands, to the budget; return it, or raise Refused.
+
+        Refused tells of an adjustment that another has applied.
+        """
+        return await self._apply(
+            key,
+            "SET settled = settled + :signed, committed = committed + :signed, adjusted = :adjustment_id"
+            " REMOVE adjustment",
+            all_of(adjustment_is_pending(adjustment.adjustment_id), window_is(adjustment.window_start_s)),
+            {},
+            {":signed": adjustment.amount},
+        )
+
+    async def set_raise(self, key: BudgetKey, amount: int, window_start_s: int) -> BudgetItem:
+        """Make `amount` the whole raise of this window (0: none); return the budget, or raise Refused."""
+        if amount == 0:
+            return await self._apply(key, "REMOVE #raise", window_is(window_start_s), {"#raise": "raise"}, {})
+        return await self._apply(
+            key,
+            "SET #raise = :raise",
+            window_is(window_start_s),
+            {"#raise": "raise"},
+            {":raise": {"amount": amount, "window_start": window_start_s}},
+        )
+
     async def revoke(self, project_id: str, user_id: str, before_ms: int) -> None:
-        """Refuse, on all four window kinds at once, every token of this user issued up to `before_ms`."""
+        """Refuse, on all four window kinds at once, every token of this user issued up to `before_ms`.
+
+        Raises TransactionRefused: where as late a revocation stands, or another write was under way.
+        """
+        later = revocation_is_later(before_ms)
         await self._dynamodb.transact(
             [
                 Update(
                     self._table,
                     BudgetKey(project_id, user_id, kind).item_key(),
                     "SET revoked_before = :before",
-                    values={":before": before_ms},
+                    later.text,
+                    values=later.values,
                 )
                 for kind in get_args(WindowKind)
             ]

@@ -12,6 +12,7 @@ SHARDS = 8
 RETENTION_S = 400 * 86_400
 
 Status = Literal["ok", "refused", "failed", "cancelled", "reclaimed"]
+RecordKind = Literal["request", "adjustment", "raise", "revocation", "correction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class UsageRecord:
     `cost` is what was taken from the budget; `uncollected` is what the provider billed beyond it. `estimated`
     says that the provider's own figures never came. `status`: ok; refused (no upstream answered: 0); failed (the
     upstream broke off or answered an error); cancelled (the client left); reclaimed (our process died).
+    What an operator did to the budget is a record too, of another `kind`, with `actor` and `reason`; the cost of an
+    adjustment has a sign.
     """
 
     key: RecordKey
@@ -53,7 +56,9 @@ class UsageRecord:
     estimated: bool = False
     clamped: bool = False
     cut: bool = False
-    kind: Literal["request", "adjustment", "correction"] = "request"
+    kind: RecordKind = "request"
+    actor: str = ""
+    reason: str = ""
 
 
 def record_key(project_id: str, user_id: str, kind: WindowKind, hold_id: str, started_s: int) -> RecordKey:
