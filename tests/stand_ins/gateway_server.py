@@ -18,7 +18,7 @@ from channeling.budgets.item import BudgetItem, BudgetKey
 from channeling.budgets.store import BudgetStore
 from channeling.clock import Clock, SystemClock
 from channeling.doors import Doors
-from channeling.dynamodb import BotocoreDynamoDB, DynamoDB, Item, Update
+from channeling.dynamodb import BotocoreDynamoDB, DynamoDB, Item, Page, Update
 from channeling.errors import StoreUnavailable
 from channeling.projects.key_file_cipher import KeyFileCipher
 from channeling.projects.project import ProjectRules, ProjectSecrets
@@ -72,6 +72,10 @@ class CountedDynamoDB:
     async def transact(self, updates: Sequence[Update]) -> None:
         self._note("transact", updates[0].table)
         await self._store.transact(updates)
+
+    async def scan_page(self, table: str, *, after: Item | None, limit: int) -> Page:
+        self._note("scan", table)
+        return await self._store.scan_page(table, after=after, limit=limit)
 
     def _note(self, operation: str, table: str) -> None:
         self.calls.append((operation, table.rsplit("-", 1)[-1]))

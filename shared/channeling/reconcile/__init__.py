@@ -1,0 +1,1 @@
+"""Putting the books in order on a schedule: what no request came back to do."""
