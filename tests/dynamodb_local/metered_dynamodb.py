@@ -1,0 +1,123 @@
+"""A DynamoDB whose clients ask, with every call, what the call consumed, and note it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.dynamodb_local.dynamodb_local import DynamoDBLocal
+
+_REFUSED = "ConditionalCheckFailedException"
+
+
+@dataclass(frozen=True)
+class Consumption:
+    """One call: its table without the prefix, its partition keys, and the request units of table and index.
+
+    `refused` says that a condition did not hold; `index_partition` is where a put lands in the index by user.
+    """
+
+    operation: str
+    table: str
+    partition: str
+    read_units: float = 0
+    write_units: float = 0
+    index_write_units: float = 0
+    index_partition: str | None = None
+    refused: bool = False
+
+
+@dataclass
+class MeteredDynamoDB:
+    """DynamoDB Local as the gateway's store; `calls` is what the clients that it handed out consumed."""
+
+    store: DynamoDBLocal
+    calls: list[Consumption] = field(default_factory=list)
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address of the store."""
+        return self.store.endpoint_url
+
+    def client(self) -> Any:
+        """Return a botocore client whose calls are noted."""
+        client = self.store.client()
+        client.meta.events.register("provide-client-params.dynamodb", _ask_for_units)
+        client.meta.events.register("after-call.dynamodb", self._note)
+        return client
+
+    def taken(self) -> list[Consumption]:
+        """Return the calls since the last time this was asked."""
+        taken, self.calls = self.calls, []
+        return taken
+
+    def _note(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        if "metered" not in context:
+            return  # no part of a request: tables and projects are made this way
+        params = context["metered"]
+        item = params.get("Item", {})
+        units = parsed.get("ConsumedCapacity", {})
+        refused = parsed.get("Error", {}).get("Code") == _REFUSED
+        table = units.get("Table", {}).get("CapacityUnits", 0)
+        index = sum(index["CapacityUnits"] for index in units.get("GlobalSecondaryIndexes", {}).values())
+        if refused:
+            table = units_to_write(parsed.get("Item", {}))
+        is_read = model.name in ("GetItem", "Query")
+        self.calls.append(
+            Consumption(
+                operation=model.name,
+                table=params["TableName"].rsplit("-", 1)[-1],
+                partition=_partition(params),
+                read_units=table if is_read else 0,
+                write_units=0 if is_read else table,
+                index_write_units=0 if is_read else index,
+                index_partition=item["user_key"]["S"] if "user_key" in item else None,
+                refused=refused,
+            )
+        )
+
+
+def units_to_write(attributes: dict[str, Any]) -> int:
+    """Return the write request units of an item in DynamoDB's typed form: one for each KB that it begins.
+
+    A write whose condition does not hold answers with no figure. It costs what the item that stands there is
+    worth, and at least one unit. Source: Amazon DynamoDB Developer Guide, "DynamoDB read and write operations".
+    """
+    return max(1, -(-item_bytes(attributes) // 1024))
+
+
+def item_bytes(attributes: dict[str, Any]) -> int:
+    """Return an item's size, in bytes.
+
+    Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats"; a test compares it with what
+    DynamoDB Local bills.
+    """
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in attributes.items())
+
+
+def _value_bytes(attribute: dict[str, Any]) -> int:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "N":
+            # Two digits a byte without zeros at either end, and one more byte.
+            return (len(value.strip("-").strip("0")) + 1) // 2 + 1
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_bytes(inner) for name, inner in value.items())
+        case "NULL" | "BOOL":
+            return 1
+    raise TypeError(f"budget items hold no {kind}")
+
+
+def _ask_for_units(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> dict[str, Any]:
+    if model.name == "TransactWriteItems" or "ReturnConsumedCapacity" not in model.input_shape.members:
+        return params
+    context["metered"] = params
+    return {**params, "ReturnConsumedCapacity": "INDEXES"}
+
+
+def _partition(params: dict[str, Any]) -> str:
+    if "KeyConditionExpression" in params:
+        key: str = params["ExpressionAttributeValues"][":partition"]["S"]
+    else:
+        key = params["Key" if "Key" in params else "Item"]["pk"]["S"]
+    return key
