@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import typer
 
+from channeling.budgets.operations import NoLiveWindow, OperationRefused
 from channeling.errors import StoreUnavailable
 from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.errors import ProjectError, ProjectMissing
 from channeling.projects.key_file_cipher import KeyFileError
 from channeling.settings import SettingsError
-from channeling_cli import key_commands, project_commands, secret_commands, token_commands
+from channeling_cli import budget_commands, key_commands, project_commands, secret_commands, token_commands
 from channeling_cli.doctor_command import doctor
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDBFailed
 from channeling_cli.event_command import event
@@ -30,6 +31,7 @@ app.add_typer(project_commands.app, name="project")
 app.add_typer(key_commands.app, name="key")
 app.add_typer(secret_commands.app, name="secret")
 app.add_typer(token_commands.app, name="token")
+app.add_typer(budget_commands.app, name="budget")
 app.command("event")(event)
 app.command("doctor")(doctor)
 
@@ -63,6 +65,10 @@ def failure_of(error: Exception) -> CommandFailed | None:
             return CommandFailed(
                 str(error), next_step="channeling project create makes one", exit_code=ExitCode.NOT_FOUND
             )
+        case NoLiveWindow():
+            return CommandFailed(str(error), next_step=_BUDGET_SHOW, exit_code=ExitCode.NOT_FOUND)
+        case OperationRefused():
+            return CommandFailed(str(error), exit_code=ExitCode.REFUSED)
         case ProjectError() | SettingsError() | KeyFileError():
             return CommandFailed(str(error), exit_code=ExitCode.REFUSED)
         case CipherUnavailable():
@@ -77,4 +83,5 @@ def failure_of(error: Exception) -> CommandFailed | None:
     return None
 
 
+_BUDGET_SHOW = "channeling budget show USER lists the windows there are; --window chooses one"
 _DOCTOR = "channeling doctor, with the same --stack, --region and --profile, says what is wrong"

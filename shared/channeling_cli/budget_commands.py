@@ -1,0 +1,297 @@
+"""`channeling budget show | adjust | reset | raise | revoke`: a user's budget, seen and changed by an operator."""
+
+import asyncio
+import getpass
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, get_args
+
+import typer
+
+from channeling.budgets import operations
+from channeling.budgets.hold_id import new_hold_id
+from channeling.budgets.item import BudgetItem, BudgetKey, WindowState
+from channeling.budgets.operations import Order
+from channeling.budgets.store import BudgetStore
+from channeling.money import dollars
+from channeling.usage.store import UsageStore
+from channeling.window_kind import WindowKind
+from channeling_cli.amounts import microdollars
+from channeling_cli.deployment import open_deployment
+from channeling_cli.failure import CommandFailed, ExitCode
+from channeling_cli.options import AsJson, InProject, Profile, Region, Stack, Target
+from channeling_cli.output import print_facts, print_json, print_line
+
+app = typer.Typer(no_args_is_help=True, help="One user's budget: see it, correct it, raise it, revoke.")
+
+User = Annotated[str, typer.Argument(metavar="USER", help="The user's id, as in the token.")]
+OfWindow = Annotated[WindowKind, typer.Option("--window", help="Each kind of window is a budget of its own.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why: it is kept in the usage record.")]
+Actor = Annotated[str | None, typer.Option("--actor", help="Who does it (default: your login name).")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command("show")
+def show(
+    user: User,
+    project: InProject = None,
+    stack: Stack = None,
+    region: Region = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is settled and held in every window the user has."""
+    with _open(Target(stack, region, profile), project, user) as books:
+        items = asyncio.run(_read_all(books))
+    if not items:
+        raise CommandFailed(
+            f"user {user!r} has no budget in project {books.project_id}: the first request begins one",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    revoked_before_ms = next((item.revoked_before_ms for item in items.values()), None)
+    now_s = time.time()
+    windows = [_shown(kind, item, item.window, now_s) for kind, item in items.items() if item.window]
+    if as_json:
+        print_json(
+            {
+                "project_id": books.project_id,
+                "user_id": user,
+                "revoked_before_ms": revoked_before_ms,
+                "windows": windows,
+            }
+        )
+        return
+    for window in windows:
+        ended = " (ended: the next request begins a new one)" if window["has_ended"] else ""
+        facts = [
+            ("settled", f"${window['settled_usd']}"),
+            ("held", f"${window['held_usd']}, requests running: {window['running_requests']}"),
+            ("raise", f"${window['raise_usd']}"),
+            ("from", window["starts_at"]),
+            ("until", window["ends_at"] + ended),
+        ]
+        if window["pending_adjustment_usd"] is not None:
+            facts.append(("not yet applied", f"${window['pending_adjustment_usd']}"))
+        if window["previous"] is not None:
+            before = window["previous"]
+            facts.append(("window before", f"${before['settled_usd']} settled, ${before['held_usd']} held"))
+        print_facts(f"{user}, {window['window']}", facts)
+    if revoked_before_ms is not None:
+        print_line(f"Revoked: tokens issued until {_time(revoked_before_ms / 1000)}")
+
+
+@app.command("adjust")
+def adjust(
+    user: User,
+    reason: Reason,
+    credit: Annotated[str | None, typer.Option(metavar="USD", help="Dollars to give back.")] = None,
+    debit: Annotated[str | None, typer.Option(metavar="USD", help="Dollars to charge.")] = None,
+    window: OfWindow = "day",
+    actor: Actor = None,
+    project: InProject = None,
+    stack: Stack = None,
+    region: Region = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give back, or charge, an amount in the user's current window."""
+    if (credit is None) == (debit is None):
+        raise typer.BadParameter("say either --credit USD or --debit USD")
+    amount = -_nanodollars(credit, "--credit") if credit is not None else _nanodollars(debit or "", "--debit")
+    order = _order(actor, reason)
+    with _open(Target(stack, region, profile), project, user) as books:
+        done = asyncio.run(
+            operations.adjust(books.budgets, books.usage, books.key(window), order, amount, int(time.time()))
+        )
+    _tell_adjusted(books, window, done, as_json=as_json)
+
+
+@app.command("reset")
+def reset(
+    user: User,
+    reason: Reason,
+    window: OfWindow = "day",
+    actor: Actor = None,
+    yes: Yes = False,
+    project: InProject = None,
+    stack: Stack = None,
+    region: Region = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give back all that is settled in the user's current window; requests in flight are charged as ever."""
+    order = _order(actor, reason)
+    with _open(Target(stack, region, profile), project, user) as books:
+        _confirm(f"Give user {user!r} back all that is settled of this {window}?", yes=yes)
+        done = asyncio.run(
+            operations.reset(books.budgets, books.usage, books.key(window), order, int(time.time()))
+        )
+    _tell_adjusted(books, window, done, as_json=as_json)
+
+
+@app.command("raise")
+def raise_limit(
+    user: User,
+    amount: Annotated[
+        str, typer.Argument(metavar="USD", help="Dollars, all that is added; 0 takes it away.")
+    ],
+    reason: Reason,
+    window: OfWindow = "day",
+    actor: Actor = None,
+    project: InProject = None,
+    stack: Stack = None,
+    region: Region = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add dollars to the user's limit until the current window ends; not on top of an earlier raise."""
+    added = _nanodollars(amount, "USD")
+    order = _order(actor, reason)
+    with _open(Target(stack, region, profile), project, user) as books:
+        item = asyncio.run(
+            operations.raise_limit(
+                books.budgets, books.usage, books.key(window), order, added, int(time.time())
+            )
+        )
+    ends_at = _time(item.window.end_s) if item.window else ""
+    if as_json:
+        print_json(books.identity(window) | {"raise_usd": dollars(item.live_raise()), "ends_at": ends_at})
+        return
+    print_line(f"The limit of {user!r} is raised by ${dollars(item.live_raise())} until {ends_at}.")
+
+
+@app.command("revoke")
+def revoke(
+    user: User,
+    reason: Annotated[str, typer.Option("--reason", help="Why: it is kept.")] = "revoked",
+    actor: Actor = None,
+    yes: Yes = False,
+    project: InProject = None,
+    stack: Stack = None,
+    region: Region = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse every token the user has now; those minted later work."""
+    order = _order(actor, reason)
+    with _open(Target(stack, region, profile), project, user) as books:
+        _confirm(f"Refuse every token that user {user!r} has now?", yes=yes)
+        now_ms = time.time_ns() // 1_000_000
+        asyncio.run(operations.revoke(books.budgets, books.usage, books.project_id, user, order, now_ms))
+    if as_json:
+        print_json({"project_id": books.project_id, "user_id": user, "revoked_before_ms": now_ms})
+        return
+    print_line(f"Every token of {user!r} issued until now is refused. Mint a new one to let them in again.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """A user's budgets in an opened deployment."""
+
+    budgets: BudgetStore
+    usage: UsageStore
+    project_id: str
+    user_id: str
+
+    def key(self, kind: WindowKind) -> BudgetKey:
+        return BudgetKey(self.project_id, self.user_id, kind)
+
+    def identity(self, kind: WindowKind) -> dict[str, Any]:
+        return {"project_id": self.project_id, "user_id": self.user_id, "window": kind}
+
+
+@contextmanager
+def _open(target: Target, project: str | None, user: str) -> Iterator[_Books]:
+    operations.check_user_id(user)
+    with open_deployment(target) as deployment:
+        project_id = deployment.project_id(project)
+        asyncio.run(deployment.read_project(project_id))
+        yield _Books(
+            BudgetStore(deployment.dynamodb, deployment.tables.budgets),
+            UsageStore(deployment.dynamodb, deployment.tables.usage),
+            project_id,
+            user,
+        )
+
+
+async def _read_all(books: _Books) -> dict[WindowKind, BudgetItem]:
+    items = {kind: await books.budgets.read(books.key(kind)) for kind in get_args(WindowKind)}
+    return {kind: item for kind, item in items.items() if item != BudgetItem()}
+
+
+def _shown(kind: WindowKind, item: BudgetItem, window: WindowState, now_s: float) -> dict[str, Any]:
+    return {
+        "window": kind,
+        **_money(window),
+        "raise_usd": dollars(item.live_raise()),
+        "starts_at": _time(window.start_s),
+        "ends_at": _time(window.end_s),
+        "has_ended": window.end_s <= now_s,
+        "pending_adjustment_usd": dollars(item.adjustment.amount) if item.adjustment else None,
+        "previous": _money(item.previous) if item.previous else None,
+    }
+
+
+def _money(window: WindowState) -> dict[str, Any]:
+    return {
+        "settled_usd": dollars(window.settled),
+        "held_usd": dollars(window.held),
+        "running_requests": len(window.holds),
+    }
+
+
+def _tell_adjusted(books: _Books, window: WindowKind, done: operations.Adjusted, *, as_json: bool) -> None:
+    settled = dollars(done.item.window.settled) if done.item.window else "0"
+    if as_json:
+        print_json(books.identity(window) | {"adjusted_usd": dollars(done.amount), "settled_usd": settled})
+        return
+    if done.amount == 0:
+        print_line(f"Nothing is settled in this {window} of {books.user_id!r}; nothing was changed.")
+        return
+    verb = "Gave back" if done.amount < 0 else "Charged"
+    print_line(
+        f"{verb} ${dollars(abs(done.amount))}. Settled in this {window} of {books.user_id!r}: ${settled}."
+    )
+
+
+def _order(actor: str | None, reason: str) -> Order:
+    if actor is None:
+        try:
+            actor = getpass.getuser()
+        except (OSError, KeyError) as error:
+            raise CommandFailed(
+                "your login name is not known", next_step="add --actor NAME", exit_code=ExitCode.USAGE
+            ) from error
+    return Order(new_hold_id(int(time.time()), secrets.token_bytes), actor, reason)
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandFailed(
+            "this asks for confirmation, and there is no terminal to ask at",
+            next_step="the same command with --yes",
+            exit_code=ExitCode.USAGE,
+        )
+    # On standard error, so that --json prints JSON alone.
+    print_line(f"{question} [y/N]", to_stderr=True)
+    try:
+        answer = input()
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise CommandFailed("not confirmed; nothing was changed")
+
+
+def _nanodollars(text: str, option: str) -> int:
+    return microdollars(text, option) * 1_000
+
+
+def _time(at_s: float) -> str:
+    return datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
