@@ -25,6 +25,7 @@ from channeling.budgets.operations import (
 )
 from channeling.budgets.settlement import reclaim_hold
 from channeling.budgets.store import Hold, Refused
+from channeling.budgets.windows import next_window
 from channeling.dynamodb import TransactionRefused
 from channeling.errors import Overloaded, StoreUnavailable
 from channeling.usage.record import UsageRecord
@@ -178,6 +179,12 @@ async def test_a_window_is_not_rolled_over_an_order(protocol: Protocol) -> None:
     ask = protocol.ask()
     decision = decide(await protocol.item(), ask, 1, int(protocol.clock.now_s), raise_counted=0)
     assert decision == AdjustmentPending(pending)
+    item = await protocol.item()
+    grid = next_window(
+        "day", origin_s=item.origin_s, ended_s=before.end_s, token_start_s=NOON_S, now_s=NOON_S + DAY_S
+    )
+    with pytest.raises(Refused):
+        await protocol.budgets.roll(ask, 1, before, grid)
     with pytest.raises(Overloaded, match="adjustment"):
         await protocol.hold(1, ask)
     assert (await window(protocol)).start_s == before.start_s
@@ -328,7 +335,7 @@ async def test_a_raise_ends_with_its_window(protocol: Protocol) -> None:
 
 async def test_a_revocation_refuses_every_token_until_now(protocol: Protocol) -> None:
     """All four kinds, with a record first; an earlier one, by a clock that is behind, gives none back."""
-    for before_ms in (NOON_S * 1000, NOON_S * 1000 - 5_000, NOON_S * 1000):
+    for before_ms in (NOON_S * 1000 - 9_000, NOON_S * 1000, NOON_S * 1000 - 5_000):
         await revoke(protocol.budgets, protocol.usage, "demo", "user-1", order(), before_ms)
     for kind in ("hour", "day", "week", "month"):
         item = await protocol.item(kind)  # type: ignore[arg-type]
