@@ -15,11 +15,13 @@ CountInput = Callable[[], Awaitable[int | None]]
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that is held for. `max_tokens` is what its output was lowered to, None where it was not."""
+    """A request that is held for. `max_tokens` is what its output was lowered to, None where it was not;
+    `covered_tokens` is how much output the hold covers."""
 
     held: Held
     quote: Quote
     max_tokens: int | None
+    covered_tokens: int
 
 
 async def admit(
@@ -31,26 +33,30 @@ async def admit(
     now_s: int,
     streamed: bool,
     without_tool_rounds: Quote | None,
+    expected_tokens: int | None = None,
 ) -> Admitted:
     """Hold what a request may cost, or raise the refusal: BudgetExceeded, BudgetHeld, RateLimited (too many in
     flight) or AuthenticationFailed (revoked).
 
     `without_tool_rounds` is the quote to fall back to where the project allows server tools without a bound.
+    `expected_tokens` of output are held for, where the hold can grow with the answer; None holds for all of it.
     """
-    outcome = await hold(quote.amount())
+    covered = quote.max_tokens if expected_tokens is None else min(expected_tokens, quote.max_tokens)
+    outcome = await hold(quote.amount(covered))
     if isinstance(outcome, NotHeld) and without_tool_rounds is not None and _is_over_budget(outcome):
         quote = without_tool_rounds
-        outcome = await hold(quote.amount())
+        outcome = await hold(quote.amount(covered))
     if isinstance(outcome, NotHeld) and quote.is_worth_counting and _is_over_budget(outcome):
         counted = await count_input()
         if counted is not None:
             quote = quote.counted(counted)
-            outcome = await hold(quote.amount())
+            outcome = await hold(quote.amount(covered))
     max_tokens = None
     if isinstance(outcome, NotHeld) and (max_tokens := _clamp(quote, outcome, streamed=streamed)) is not None:
+        covered = max_tokens
         outcome = await hold(quote.amount(max_tokens))
     if isinstance(outcome, Held):
-        return Admitted(outcome, quote, max_tokens)
+        return Admitted(outcome, quote, max_tokens, covered)
     raise refusal_of(outcome, ask, quote, now_s)
 
 

@@ -35,6 +35,10 @@ class Exchange:
     abandoned: bool = False
     facts: AnswerFacts = field(default_factory=AnswerFacts)
     emitted: Emitted = field(default_factory=Emitted)
+    # We ended the stream because no more could be held for it.
+    cut: bool = False
+    # Tokens were metered in silence, so that its bytes do not say how many tokens it had.
+    was_silent: bool = False
     # The provider answered an error, before anything of an answer.
     refused_by_provider: bool = False
     first_token_ms: int | None = None

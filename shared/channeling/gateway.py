@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from channeling.budgets.store import BudgetStore
 from channeling.doors import Doors
 from channeling.dynamodb import Item
+from channeling.enforcement import Enforcement
 from channeling.pricing.custom_price import CustomPrice, parse_custom_price
 from channeling.pricing.model_price import Rates
 from channeling.pricing.price_book import PriceBook
@@ -16,6 +17,7 @@ from channeling.projects.store import ProjectStore
 from channeling.request_rate import RequestRate
 from channeling.revocations import Revocations
 from channeling.settings import Settings
+from channeling.usage.output_history import OutputHistory
 from channeling.usage.store import UsageStore
 from channeling.usage.tokens_per_byte import TokensPerByte
 
@@ -36,6 +38,11 @@ class Gateway:
     count_rate: RequestRate
     price_table: PriceTable
     tokens_per_byte: TokensPerByte
+    outputs: OutputHistory
+
+    def enforcement_of(self, project: Project) -> Enforcement:
+        """Return how a project's budgets are enforced."""
+        return project.enforcement or self.settings.enforcement
 
     async def price_book(self, project: Project) -> PriceBook:
         """Return the prices that hold for a project."""
@@ -73,6 +80,7 @@ def open_gateway(settings: Settings, doors: Doors) -> Gateway:
         count_rate=RequestRate(doors.clock, burst=COUNTS_BURST, per_second=COUNTS_PER_S),
         price_table=PriceTable.load(),
         tokens_per_byte=TokensPerByte(),
+        outputs=OutputHistory(),
     )
 
 

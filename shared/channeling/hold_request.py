@@ -65,6 +65,7 @@ async def hold_request(
             now_s=call.started_ms // 1000,
             streamed=request.stream,
             without_tool_rounds=quote(count_rounds=False) if unbounded and first.has_tool_rounds else None,
+            expected_tokens=_expected_tokens(gateway, caller, request, routed),
         )
     except StoreUnavailable:
         await _release_unconfirmed(gateway, call, ask, request)
@@ -94,6 +95,13 @@ async def _release_unconfirmed(gateway: Gateway, call: Call, ask: HoldAsk, reque
         _log.error("request %s: its hold could neither be confirmed nor released", call.request_id)
 
 
+def _expected_tokens(gateway: Gateway, caller: Caller, request: MessageRequest, routed: Routed) -> int | None:
+    """Return what a stream is expected to write, where its hold can grow with it; None: hold for all of it."""
+    if not request.stream or gateway.enforcement_of(caller.project) != "elastic":
+        return None
+    return gateway.outputs.expected_tokens(caller.project.project_id, routed.target.model)
+
+
 def _ask(gateway: Gateway, call: Call, caller: Caller) -> HoldAsk:
     settings, budget = gateway.settings, caller.claims.budget
     return HoldAsk(
@@ -104,7 +112,7 @@ def _ask(gateway: Gateway, call: Call, caller: Caller) -> HoldAsk:
         issued_at_ms=caller.claims.issued_at_ms,
         max_concurrent=caller.project.max_concurrent or settings.max_concurrent,
         hold_lifetime_s=settings.hold_lifetime_s,
-        enforcement=caller.project.enforcement or settings.enforcement,
+        enforcement=gateway.enforcement_of(caller.project),
     )
 
 

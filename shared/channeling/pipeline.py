@@ -5,7 +5,7 @@ authenticate → route → price → hold → call the provider, pass its answer
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from channeling.admit import Admitted
@@ -15,18 +15,18 @@ from channeling.budgets.item import BudgetItem
 from channeling.budgets.settlement import Ended
 from channeling.budgets.store import window_of
 from channeling.call import Call, Stop
-from channeling.caller import Routed, authenticate, route_request
+from channeling.caller import Caller, Routed, authenticate, route_request
 from channeling.errors import GatewayError, UpstreamFailed
 from channeling.exchange import Exchange
 from channeling.gateway import Gateway
 from channeling.hold_request import hold_request
 from channeling.message_request import MessageRequest, parse_message_request
+from channeling.output_meter import OutputMeter
 from channeling.relay import ProviderCall, WholeBody, relay_stream, relay_whole
 from channeling.request_prices import RequestPrices
 from channeling.settle_request import settle_request
 from channeling.standing_hold import StandingHold
 from channeling.upstream import UpstreamRequest
-from channeling.usage.token_counts import TokenCounts
 
 _log = logging.getLogger(__name__)
 CLAMPED_HEADER = "x-channeling-max-tokens"
@@ -45,7 +45,7 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     book = await gateway.price_book(caller.project)
     prices = RequestPrices(book, routed.route.provider, routed.target.model, call.started_ms / 1000)
     admitted = await hold_request(gateway, call, caller, request, routed, prices)
-    standing = StandingHold(gateway.budgets, admitted)
+    standing = _standing_hold(gateway, caller, request, routed, admitted)
     exchange = _new_exchange(gateway, request, admitted)
     unsent = await _relay(gateway, call, answer, request, routed, admitted, standing, exchange)
     hold = await standing.last()
@@ -70,7 +70,6 @@ def provider_call_of(
     call: Call,
     routed: Routed,
     request: UpstreamRequest,
-    input_is_known: Callable[[TokenCounts], None] | None = None,
 ) -> ProviderCall:
     """Return a call to the provider that a request is routed to."""
     return ProviderCall(
@@ -80,7 +79,22 @@ def provider_call_of(
         api_key=routed.target.api_key,
         log_original=lambda original: _log_account_error(call, routed, original),
         clock=gateway.doors.clock,
-        input_is_known=input_is_known,
+    )
+
+
+def _standing_hold(
+    gateway: Gateway, caller: Caller, request: MessageRequest, routed: Routed, admitted: Admitted
+) -> StandingHold:
+    elastic = request.stream and gateway.enforcement_of(caller.project) == "elastic"
+    model = routed.target.model
+    meter = OutputMeter(gateway.outputs.top_tokens_per_s(model), gateway.outputs.tokens_per_1000_bytes(model))
+    return StandingHold(
+        gateway.budgets,
+        admitted,
+        meter=meter if elastic else None,
+        clock=gateway.doors.clock,
+        monotonic_s=asyncio.get_running_loop().time,
+        hold_lifetime_s=gateway.settings.hold_lifetime_s,
     )
 
 
@@ -112,12 +126,12 @@ async def _relay(
             client_headers=call.text_headers(),
             query=call.query,
         )
-        provider_call = provider_call_of(gateway, call, routed, message_call, standing.lower)
+        provider_call = provider_call_of(gateway, call, routed, message_call)
         if not request.stream:
             return await relay_whole(provider_call, exchange, call.limits)
         stream = routed.adapter.stream(call.request_id)
         headers = _budget_headers(admitted, admitted.held.item)
-        return await relay_stream(provider_call, stream, answer, exchange, call.limits, headers)
+        return await relay_stream(provider_call, stream, answer, exchange, call.limits, headers, standing)
     except GatewayError as error:
         return error
     except ClientGone:
@@ -131,6 +145,7 @@ async def _relay(
         if call.limits.stop.done() and exchange.status != "ok":
             exchange.status, exchange.abandoned = "cancelled", True
         exchange.ended_ms = gateway.doors.clock.now_ms()
+        exchange.was_silent = standing.meter is not None and standing.meter.was_silent
 
 
 async def _finish(

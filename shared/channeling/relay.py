@@ -8,14 +8,14 @@ happens it can be billed.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from channeling.answer import Answer, ClientGone
 from channeling.call import Limits, Stop
 from channeling.clock import Clock
 from channeling.errors import GatewayError, Overloaded, UpstreamFailed
 from channeling.exchange import Exchange
-from channeling.providers.answer_stream import AnswerStream
+from channeling.providers.answer_stream import AnswerStream, Emitted
 from channeling.providers.error_answer import Relay
 from channeling.providers.provider_adapter import ProviderAdapter
 from channeling.sse import PING
@@ -43,6 +43,25 @@ class WholeBody:
     body: bytes
 
 
+class Holding(Protocol):
+    """The hold that a stream runs under, which has to grow with it."""
+
+    def begin(self) -> None:
+        """The provider has begun to answer."""
+
+    def input_is_known(self, counts: TokenCounts) -> None:
+        """The stream has said what its input is billed as. Called once."""
+
+    async def keeps_up(self, emitted: Emitted) -> bool:
+        """Hold more where it is needed; return False where the stream is to be cut now."""
+
+    def look_in_s(self) -> float | None:
+        """Return after how many seconds of silence `keeps_up` is to be asked; None: never."""
+
+    def metered_tokens(self) -> int:
+        """Return the output tokens that a cut stream tells its client."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
     """One call to a provider, with what reads its answer. `log_original` takes an account's error for the log."""
@@ -53,8 +72,6 @@ class ProviderCall:
     api_key: str
     log_original: Callable[[str], None]
     clock: Clock
-    # Called once, when a stream has said what its input is billed as.
-    input_is_known: Callable[[TokenCounts], None] | None = None
 
 
 class _Silence(Exception):
@@ -107,8 +124,9 @@ async def relay_stream(
     exchange: Exchange,
     limits: Limits,
     budget_headers: Sequence[tuple[str, str]],
+    holding: Holding,
 ) -> WholeBody | None:
-    """Pass a stream on until its end, good or bad; return None, or an error answer that came instead of a stream.
+    """Pass a stream on until its end, good, bad or cut; return None, or an error answer that came instead.
 
     Every byte is with the client when this returns, but the response is not ended. Raises GatewayError while
     nothing was sent, and ClientGone.
@@ -131,7 +149,7 @@ async def relay_stream(
                 return None
             _refuse_other_media(response)
             headers = [*call.adapter.answer_headers(response.headers), *budget_headers]
-            await _pass_on(call, response, stream, answer, exchange, limits, headers)
+            await _pass_on(call, response, stream, answer, exchange, limits, headers, holding)
         finally:
             await response.aclose()
     except GatewayError as error:
@@ -151,38 +169,85 @@ async def _pass_on(
     exchange: Exchange,
     limits: Limits,
     headers: Sequence[tuple[str, str]],
+    holding: Holding,
 ) -> None:
-    chunks = response.chunks()
-    pending: asyncio.Task[bytes | None] | None = None
-    chunk: bytes | None = None
-    input_is_known = call.input_is_known
+    holding.begin()
+    cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    watching = asyncio.ensure_future(_watch(holding, stream, response, cut))
+    reading = _Reading(response.chunks())
+    input_is_known = False
     try:
         while not stream.ended:
-            pending = pending or asyncio.ensure_future(_next_chunk(chunks))
             try:
-                chunk = await _wait_for_task(pending, limits, pinging=True)
+                data = _take(await reading.next(limits, cut), stream)
             except _Silence:
-                data = PING
-            else:
-                pending = None
-                data = stream.finish() if chunk is None else stream.feed(chunk)
-                if input_is_known is not None and stream.facts.usage is not None:
-                    input_is_known(stream.facts.usage)
-                    input_is_known = None
-                if data and exchange.first_token_ms is None:
-                    exchange.first_token_ms = call.clock.now_ms()
+                data = b"" if cut.done() else PING
+            if not input_is_known and stream.facts.usage is not None:
+                holding.input_is_known(stream.facts.usage)
+                input_is_known = True
+            if data and data != PING and exchange.first_token_ms is None:
+                exchange.first_token_ms = call.clock.now_ms()
+            if not stream.ended and (cut.done() or not await holding.keeps_up(stream.emitted)):
+                # The provider first: it writes, and bills, until it notices.
+                data += await reading.stop(stream)
+                await response.aclose()
+                exchange.cut = not stream.ended
+                data += stream.cut("max_tokens", holding.metered_tokens())
             if data:
                 if not answer.started:
                     await answer.start(200, headers)
                 await answer.write(data)
     finally:
-        if pending is not None:
-            await _cancel(pending)
-            if not pending.cancelled() and pending.exception() is None and (unread := pending.result()):
-                stream.feed(unread)  # metered, so billed, though nobody is there to read it
+        await _cancel(watching)
+        await reading.stop(stream)
     exchange.status = "failed" if stream.error else "ok"
     # An error event before any output is a refusal that came late: providers bill nothing for it.
-    exchange.refused_by_provider = chunk is not None and bool(stream.error) and not exchange.written_bytes
+    exchange.refused_by_provider = (
+        not reading.ended and bool(stream.error) and not exchange.written_bytes and not exchange.cut
+    )
+
+
+def _take(chunk: bytes | None, stream: AnswerStream) -> bytes:
+    return stream.finish() if chunk is None else stream.feed(chunk)
+
+
+async def _watch(
+    holding: Holding, stream: AnswerStream, response: UpstreamResponse, cut: asyncio.Future[None]
+) -> None:
+    """See that the hold keeps up where no chunk makes anyone look: in silence, while a client reads slowly."""
+    while (look_s := holding.look_in_s()) is not None:
+        await asyncio.sleep(look_s)  # time passing is the event
+        if not await holding.keeps_up(stream.emitted):
+            cut.set_result(None)
+            await response.aclose()
+            return
+
+
+class _Reading:
+    """A provider's chunks, one asked for at a time; a wait that was given up goes on with the next call."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._pending: asyncio.Task[bytes | None] | None = None
+        # The provider has ended its answer.
+        self.ended = False
+
+    async def next(self, limits: Limits, cut: asyncio.Future[None]) -> bytes | None:
+        """Return the next chunk, None at the end; raise _Silence when a ping is due or the stream is `cut`."""
+        self._pending = self._pending or asyncio.ensure_future(_next_chunk(self._chunks))
+        chunk = await _wait_for_task(self._pending, limits, pinging=True, cut=cut)
+        self._pending, self.ended = None, chunk is None
+        return chunk
+
+    async def stop(self, stream: AnswerStream) -> bytes:
+        """Stop reading; a chunk that had come is metered, so billed, and what it makes returned."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return b""
+        await _cancel(pending)
+        if pending.cancelled() or pending.exception() is not None or not (unread := pending.result()):
+            return b""
+        return stream.feed(unread)
 
 
 async def _headers_of_answer(
@@ -253,18 +318,22 @@ async def _wait_for(awaitable: Awaitable[T], limits: Limits) -> T:
         await _cancel(task)
 
 
-async def _wait_for_task(task: asyncio.Future[T], limits: Limits, *, pinging: bool) -> T:
+async def _wait_for_task(
+    task: asyncio.Future[T], limits: Limits, *, pinging: bool, cut: asyncio.Future[None] | None = None
+) -> T:
     now_s = asyncio.get_running_loop().time()
     timeout_s = max(0.0, limits.deadline_s - now_s)
     if pinging:
         timeout_s = min(timeout_s, limits.ping_after_s)
     waiting: set[asyncio.Future[Any]] = {task, limits.stop}
+    if cut is not None:
+        waiting.add(cut)
     await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     # Before a result: a client that has left must stop a provider that writes faster than we read.
     _refuse_stopped(limits)
     if task.done():
         return task.result()
-    if pinging and timeout_s == limits.ping_after_s:
+    if (pinging and timeout_s == limits.ping_after_s) or (cut is not None and cut.done()):
         raise _Silence
     raise UpstreamFailed(f"the upstream provider did not finish within {limits.max_request_s} seconds")
 

@@ -10,7 +10,7 @@
     CHANNELING_PROJECT_CACHE_MILLISECONDS                60000     how long a project that was read counts as fresh
     CHANNELING_MAX_BODY_BYTES                            33554432  largest request body
     CHANNELING_CORS_ORIGINS                              none      comma-separated, or *
-    CHANNELING_ENFORCEMENT                               strict    or soft; a project may set its own
+    CHANNELING_ENFORCEMENT                               elastic   strict or soft; a project may set its own
     CHANNELING_MAX_CONCURRENT                            100       requests in flight per user and window kind
     CHANNELING_CEILING_INPUT_USD_PER_MTOK                30        the price of a model that no price is known for
     CHANNELING_CEILING_OUTPUT_USD_PER_MTOK               150
@@ -67,7 +67,7 @@ class Settings:
     project_cache_ms: int = 60_000
     max_body_bytes: int = 32 * 1024 * 1024
     cors_origins: tuple[str, ...] = ()
-    enforcement: Enforcement = "strict"
+    enforcement: Enforcement = "elastic"
     max_concurrent: int = 100
     ceiling_input_nanousd_per_mtok: int = 30 * NANOUSD_PER_USD
     ceiling_output_nanousd_per_mtok: int = 150 * NANOUSD_PER_USD
@@ -174,10 +174,12 @@ def _origins(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _enforcement(variables: Mapping[str, str], name: str) -> Enforcement:
-    match variables.get(name, "strict"):
+    match variables.get(name, "elastic"):
+        case "elastic":
+            return "elastic"
         case "strict":
             return "strict"
         case "soft":
             return "soft"
         case other:
-            raise SettingsError(f"{name} must be strict or soft, not {other!r}")
+            raise SettingsError(f"{name} must be elastic, strict or soft, not {other!r}")

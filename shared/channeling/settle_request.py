@@ -43,8 +43,16 @@ async def settle_request(
         gateway.tokens_per_byte.observe(
             price.model_id, written_bytes=exchange.written_bytes, output_tokens=bill.counts.output_tokens
         )
+        gateway.outputs.observe(
+            caller.project.project_id,
+            routed.target.model,
+            output_tokens=bill.counts.output_tokens,
+            written_bytes=exchange.written_bytes,
+            writing_ms=exchange.ended_ms - (exchange.first_token_ms or exchange.ended_ms),
+            was_silent=exchange.was_silent,
+        )
     record = _record(call, caller, request, routed, admitted, hold, exchange, bill, price.source)
-    soft = (caller.project.enforcement or gateway.settings.enforcement) == "soft"
+    soft = gateway.enforcement_of(caller.project) == "soft"
     for tries_left in range(_TRIES - 1, -1, -1):
         try:
             ended = await end_hold(
@@ -92,6 +100,7 @@ def _record(
         streamed=request.stream,
         estimated=bill.estimated,
         clamped=admitted.max_tokens is not None,
+        cut=exchange.cut,
     )
 
 

@@ -1,45 +1,216 @@
-"""A request's hold while it runs: lowered, at most once, when the provider has said what the input is."""
+"""A request's hold while its answer comes: lowered when the input is known, raised ahead of what a stream writes.
+
+A stream under elastic enforcement holds what it is expected to write. While it writes, a meter says what it may
+have cost by now, and more is held before that is used up; when no more is to be had, the stream is to be cut.
+"""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from channeling.admit import Admitted
-from channeling.budgets.store import BudgetStore, Hold, Refused
+from channeling.budgets.hold_id import hold_started_s
+from channeling.budgets.item import BudgetItem
+from channeling.budgets.store import BudgetStore, Hold, Refused, window_of
+from channeling.clock import Clock
 from channeling.errors import StoreUnavailable
+from channeling.output_meter import OutputMeter
+from channeling.pricing.bound import tokens_within
+from channeling.providers.answer_stream import Emitted
 from channeling.usage.token_counts import TokenCounts
+
+# More is asked for while the hold still covers this much writing at top speed, and this many tokens.
+_ASK_AHEAD_S, _ASK_AHEAD_TOKENS = 0.6, 64
+# A provider notices that it was left only a moment later, and bills until then.
+_CUT_AHEAD_S = 0.2
+_LEAST_TRANCHE_S = 1.0
+_SHARE_OF_FREE = 8
+_ASK_AGAIN_AFTER_S = 1.0
+_ANSWER_TIMEOUT_S = 1.0
+_LEAST_LOOK_S = 0.05
+# A change can be refused for another reason than money only where an answer of ours was lost.
+_MAX_TRIES = 3
+# Whoever finds a hold expired ends it; a stream must be over by then, whatever the clocks say.
+_EXPIRY_MARGIN_S = 10
+
+
+# Why no more is held: others hold it (ask again), it is spent, or the hold itself is no more (or about to expire).
+_Refusal = Literal["held", "spent", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """How a change of the hold went: the hold and its budget after it, and why it is not what was asked."""
+
+    hold: Hold
+    item: BudgetItem | None = None
+    refused: _Refusal | None = None
 
 
 class StandingHold:
-    """Holds what `admit` admitted, until `last` is asked for."""
+    """Holds what `admit` admitted, until `last` is asked for. `meter` is None where the hold need not grow;
+    `monotonic_s` tells a time that only passes, in seconds."""
 
-    def __init__(self, budgets: BudgetStore, admitted: Admitted) -> None:
+    def __init__(
+        self,
+        budgets: BudgetStore,
+        admitted: Admitted,
+        *,
+        meter: OutputMeter | None,
+        clock: Clock,
+        monotonic_s: Callable[[], float],
+        hold_lifetime_s: int,
+    ) -> None:
+        self.meter = meter
+        self._monotonic_s = monotonic_s
         self._budgets = budgets
-        self._admitted = admitted
-        self._lowering: asyncio.Task[Hold] | None = None
+        self._clock = clock
+        self._quote = admitted.quote
+        self._limit = admitted.held.limit
+        self._hold = admitted.held.hold
+        self._item = admitted.held.item
+        self._expires_s = hold_started_s(self._hold.hold_id) + hold_lifetime_s
+        self._most = admitted.quote.max_tokens if admitted.max_tokens is None else admitted.max_tokens
+        self._covered = admitted.covered_tokens
+        self._change: asyncio.Task[_Change] | None = None
+        self._refused: _Refusal | None = None
+        self._asked_s = float("-inf")
 
-    def lower(self, counts: TokenCounts) -> None:
-        """Start to give back what the input turned out not to need, where less than half of the budget is free.
-
-        With more than half free nobody is waiting for it, and a write costs.
-        """
-        held, quote = self._admitted.held, self._admitted.quote
-        window = held.item.window
-        if window is None or (held.limit - window.committed) * 2 >= held.limit or quote.has_tool_rounds:
+    def input_is_known(self, counts: TokenCounts) -> None:
+        """Use what the input turned out not to need: for the output, or, where less than half of the budget is
+        free, for others. With more than half free nobody is waiting for it, and a write costs."""
+        if self._quote.has_tool_rounds or self._change is not None:
             return
-        quote = replace(quote, input_tokens=min(quote.input_tokens, counts.total_input_tokens))
-        amount = quote.amount(self._admitted.max_tokens)
-        if amount < held.hold.amount:
-            self._lowering = asyncio.ensure_future(self._lower_to(amount))
+        known = min(self._quote.input_tokens, counts.total_input_tokens)
+        self._quote = replace(self._quote, input_tokens=known)
+        window = self._item.window
+        if window is None or (self._limit - window.committed) * 2 >= self._limit:
+            self._covered = self._covered_by(self._hold)
+            return
+        amount = self._quote.amount(self._covered)
+        if amount < self._hold.amount:
+            self._change = asyncio.ensure_future(self._lower_to(amount))
+
+    def begin(self) -> None:
+        """The provider has begun to answer."""
+        if self.meter is not None:
+            self.meter.begin(self._monotonic_s())
+
+    async def keeps_up(self, emitted: Emitted) -> bool:
+        """Hold more where the stream is about to need it; return whether it may go on, False: cut it now."""
+        meter = self.meter
+        if meter is None:
+            return True
+        now_s = self._monotonic_s()
+        meter.read(emitted, now_s)
+        self._take_change()
+        if self._is_gone():
+            return False
+        if self._covers(meter.tokens(now_s) + self._ask_ahead(meter)):
+            return True
+        self._ask_for_more(meter, now_s)
+        if not self._covers(meter.tokens(now_s) + self._cut_ahead(meter)) and self._change is not None:
+            await asyncio.wait({self._change}, timeout=_ANSWER_TIMEOUT_S)
+            self._take_change()
+        covered = self._covers(meter.tokens(self._monotonic_s()) + self._cut_ahead(meter))
+        return covered and not self._is_gone()
+
+    def look_in_s(self) -> float | None:
+        """Return when `keeps_up` is to be asked even if nothing comes; None: it need not be."""
+        meter = self.meter
+        if meter is None or self._covered >= self._most:
+            return None
+        now_s = self._monotonic_s()
+        left = self._covered - meter.tokens(now_s)
+        look_s = (left - self._ask_ahead(meter)) / meter.top_tokens_per_s
+        if look_s <= 0:
+            until_cut_s = (left - self._cut_ahead(meter)) / meter.top_tokens_per_s
+            look_s = min(self._asked_s + _ASK_AGAIN_AFTER_S - now_s, until_cut_s)
+        return max(_LEAST_LOOK_S, look_s)
+
+    def metered_tokens(self) -> int:
+        """Return the meter's figure, at most what is held for."""
+        if self.meter is None:
+            return 0
+        return min(self._covered, self.meter.tokens(self._monotonic_s()))
 
     async def last(self) -> Hold:
         """Return the hold as it stands now."""
-        return self._admitted.held.hold if self._lowering is None else await self._lowering
+        if self._change is not None:
+            await asyncio.wait({self._change})
+            self._take_change()
+        return self._hold
 
-    async def _lower_to(self, amount: int) -> Hold:
-        hold = self._admitted.held.hold
+    def _is_gone(self) -> bool:
+        return self._refused == "gone"
+
+    def _ask_ahead(self, meter: OutputMeter) -> int:
+        return max(_ASK_AHEAD_TOKENS, int(_ASK_AHEAD_S * meter.top_tokens_per_s))
+
+    def _cut_ahead(self, meter: OutputMeter) -> int:
+        return int(_CUT_AHEAD_S * meter.top_tokens_per_s)
+
+    def _covers(self, tokens: int) -> bool:
+        return self._covered >= min(tokens, self._most)
+
+    def _covered_by(self, hold: Hold) -> int:
+        tokens = tokens_within(hold.amount - self._quote.input_amount, self._quote.output_rate)
+        return self._most if tokens is None else max(self._covered, min(tokens, self._most))
+
+    def _ask_for_more(self, meter: OutputMeter, now_s: float) -> None:
+        again_at_s = self._asked_s + (_ASK_AGAIN_AFTER_S if self._refused else 0.0)
+        if self._change is not None or self._refused == "spent" or now_s < again_at_s:
+            return
+        window = self._item.window
+        free = 0 if window is None else self._limit - window.committed
+        share = tokens_within(free // _SHARE_OF_FREE, self._quote.output_rate)
+        tranche = max(int(_LEAST_TRANCHE_S * meter.top_tokens_per_s), self._most if share is None else share)
+        tokens = max(self._covered, meter.tokens(now_s) + self._ask_ahead(meter)) + tranche
+        amount = self._quote.amount(min(tokens, self._most))
+        self._asked_s = now_s
+        self._change = asyncio.ensure_future(self._raise_to(amount))
+
+    def _take_change(self) -> None:
+        if self._change is None or not self._change.done():
+            return
+        change, self._change = self._change.result(), None
+        self._hold, self._refused = change.hold, change.refused
+        self._item = change.item or self._item
+        self._covered = self._covered_by(self._hold)
+
+    async def _lower_to(self, amount: int) -> _Change:
         try:
-            await self._budgets.change_hold(hold, amount, limit=None)
+            item = await self._budgets.change_hold(self._hold, amount, limit=None)
         except (Refused, StoreUnavailable):
             # Settling reads the hold as it stands in the store, whatever it is believed to be here.
-            return hold
-        return replace(hold, amount=amount)
+            return _Change(self._hold)
+        return _Change(replace(self._hold, amount=amount), item)
+
+    async def _raise_to(self, amount: int) -> _Change:
+        hold = self._hold
+        if self._clock.now_ms() // 1000 >= self._expires_s - _EXPIRY_MARGIN_S:
+            return _Change(hold, refused="gone")
+        item: BudgetItem | None = None
+        for _ in range(_MAX_TRIES):
+            if amount <= hold.amount:
+                return _Change(hold, item)
+            try:
+                item = await self._budgets.change_hold(hold, amount, limit=self._limit)
+                return _Change(replace(hold, amount=amount), item)
+            except StoreUnavailable:
+                return _Change(hold, refused="held")  # it may answer a second later
+            except Refused as refused:
+                item = refused.item
+            found = window_of(item, hold.window_start_s)
+            if found is None or hold.hold_id not in found[0].holds:
+                return _Change(hold, item, "gone")
+            window, standing = found[0], found[0].holds[hold.hold_id]
+            if standing != hold.amount:
+                hold = replace(hold, amount=standing)  # an answer of ours was lost
+                continue
+            free = self._limit - window.committed
+            if free <= 0:
+                return _Change(hold, item, "held" if window.held > standing else "spent")
+            amount = min(amount, standing + free)
+        return _Change(hold, item, "held")

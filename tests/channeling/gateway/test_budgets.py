@@ -114,7 +114,7 @@ def test_thinking_budgets_stay_valid_when_clamped(
     """`budget_tokens` is lowered along, and stays at least 1,024 and below max_tokens."""
     token = gateway.token(limit_microusd=40_000)
     thinking = {"type": "enabled", "budget_tokens": 31_999}
-    assert post(gateway, token, max_tokens=32_000, thinking=thinking, stream=True).status_code == 200
+    assert post(gateway, token, max_tokens=32_000, thinking=thinking).status_code == 200
     sent = orjson.loads(upstream.requests[-1].body)
     assert 1_024 <= sent["thinking"]["budget_tokens"] < sent["max_tokens"] < 32_000
 

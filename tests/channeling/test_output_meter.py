@@ -1,0 +1,67 @@
+"""The meter of a running stream is on the safe side of what the provider may have generated."""
+
+import pytest
+
+from channeling.output_meter import OutputMeter
+from channeling.providers.answer_stream import Emitted
+
+
+def emitted(text: str) -> Emitted:
+    written = Emitted()
+    written.add(text)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("text", "learned", "tokens"),
+    [
+        pytest.param("a" * 1_000, None, 400, id="ascii"),
+        pytest.param("你" * 100, None, 100, id="one a character beyond ASCII"),
+        pytest.param("a" * 1_000, 250, 250, id="as the model was seen to reach"),
+        pytest.param("你" * 100, 400, 120, id="three bytes a character beyond ASCII"),
+        pytest.param("", None, 0, id="nothing"),
+    ],
+)
+def test_bytes_are_counted_at_a_rate_above_usual(text: str, learned: int | None, tokens: int) -> None:
+    """What is visible counts by its bytes, at the learned rate once there is one."""
+    meter = OutputMeter(1, learned)
+    meter.begin(0.0)
+    meter.read(emitted(text), 0.5)
+    assert meter.tokens(0.5) == max(tokens, 1)
+
+
+def test_silence_counts_at_top_speed() -> None:
+    """Hidden thinking is billed: while nothing comes, time is what is counted."""
+    meter = OutputMeter(100, None)
+    assert meter.tokens(5.0) == 0
+    meter.begin(5.0)
+    assert meter.tokens(8.0) == 301
+
+
+def test_silence_that_words_explain_is_counted_once() -> None:
+    """A burst after a pause was written in it: only what it leaves unexplained stays counted."""
+    meter = OutputMeter(100, None)
+    meter.begin(0.0)
+    meter.read(emitted("a" * 500), 4.0)  # 200 of the 401 tokens that four seconds allow
+    assert meter.was_silent
+    assert 400 <= meter.tokens(4.0) <= 402
+    meter.read(emitted("a" * 1_000), 4.5)
+    assert 450 <= meter.tokens(4.5) <= 453  # never above top speed since the beginning
+
+
+def test_the_short_pauses_of_an_ordinary_stream_are_not_silence() -> None:
+    """Answers come in bursts; a second without one is no sign of thinking."""
+    meter = OutputMeter(1_000, None)
+    meter.begin(0.0)
+    for tenth in range(1, 11):
+        meter.read(emitted("a" * 100 * tenth), tenth * 0.9)
+    assert not meter.was_silent
+    assert meter.tokens(9.0) - 400 in (0, 1)
+
+
+def test_time_that_goes_backwards_counts_nothing() -> None:
+    """A reading earlier than the last progress takes nothing away and adds nothing."""
+    meter = OutputMeter(100, None)
+    meter.begin(10.0)
+    meter.read(emitted("a" * 100), 10.5)
+    assert meter.tokens(10.0) == 40

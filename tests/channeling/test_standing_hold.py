@@ -1,0 +1,261 @@
+"""A stream's hold grows ahead of what it writes, and says when no more is to be had."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from channeling.admit import Admitted
+from channeling.budgets.admission import Held
+from channeling.budgets.quote import Quote
+from channeling.budgets.store import BudgetStore
+from channeling.errors import StoreUnavailable
+from channeling.output_meter import OutputMeter
+from channeling.providers.answer_stream import Emitted
+from channeling.standing_hold import StandingHold
+from channeling.usage.token_counts import TokenCounts
+from tests.channeling.budgets.conftest import HOLD_LIFETIME_S, Protocol, protocol
+
+__all__ = ["protocol"]
+
+# A token of output costs one nanodollar here, and of input too.
+RATE = 1_000_000
+INPUT = 100
+
+
+@dataclass
+class Stream:
+    """A standing hold with the stream that writes under it; times are set."""
+
+    standing: StandingHold
+    now: list[float]
+    emitted: Emitted = field(default_factory=Emitted)
+
+    async def writes(self, tokens: int, *, after_s: float = 0.1) -> bool:
+        self.emitted.non_ascii_chars += tokens
+        self.now[0] += after_s
+        return await self.standing.keeps_up(self.emitted)
+
+    async def settled_change(self) -> int:
+        return (await self.standing.last()).amount
+
+
+async def stream_of(
+    protocol: Protocol,
+    *,
+    limit: int,
+    expected: int,
+    max_tokens: int = 32_000,
+    budgets: BudgetStore | None = None,
+    top_tokens_per_s: int = 100,
+) -> Stream:
+    quote = Quote(INPUT, RATE, RATE, max_tokens, least_tokens=64)
+    held = await protocol.held(quote.amount(expected), protocol.ask(limit=limit, enforcement="elastic"))
+    now = [0.0]
+    standing = StandingHold(
+        budgets or protocol.budgets,
+        Admitted(held, quote, None, expected),
+        meter=OutputMeter(top_tokens_per_s, None),
+        clock=protocol.clock,
+        monotonic_s=lambda: now[0],
+        hold_lifetime_s=HOLD_LIFETIME_S,
+    )
+    standing.begin()
+    return Stream(standing, now)
+
+
+async def held_by(protocol: Protocol) -> dict[str, int]:
+    window = (await protocol.item()).window
+    assert window is not None
+    assert window.committed == window.settled + sum(window.holds.values())
+    return dict(window.holds)
+
+
+async def test_more_is_held_before_it_is_needed(protocol: Protocol) -> None:
+    """While the hold covers what is written nothing is asked for; near its end an eighth of what is free is."""
+    stream = await stream_of(protocol, limit=9_100, expected=1_000)
+    assert await stream.writes(900)
+    assert await stream.settled_change() == 1_100
+    assert await stream.writes(40)
+    # Metered so far 941, ahead by 64, an eighth of the 8,000 that are free: 2,065 or so, and the input.
+    assert 2_090 < await stream.settled_change() <= 2_180
+    assert await stream.writes(60)
+    assert await stream.writes(900)
+
+
+async def test_a_stream_never_holds_more_than_its_max_tokens(protocol: Protocol) -> None:
+    """Once `max_tokens` are held for, nothing is metered: the provider itself enforces that bound."""
+    stream = await stream_of(protocol, limit=10**9, expected=1_000, max_tokens=1_200)
+    assert await stream.writes(990)
+    assert await stream.settled_change() == 1_300
+    assert await stream.writes(5_000)
+    assert stream.standing.look_in_s() is None
+
+
+async def test_spent_is_cut_when_the_hold_is_used_up(protocol: Protocol) -> None:
+    """The last of the budget is held, every token of it is used, and then the stream is cut."""
+    stream = await stream_of(protocol, limit=1_500, expected=1_000)
+    written = 0
+    while await stream.writes(30):
+        written += 30
+    # All but what a provider may still write until it notices that it was left.
+    assert written >= 1_400 - 30 - 20
+    assert await held_by(protocol) == {(await stream.standing.last()).hold_id: 1_500}
+
+
+async def test_what_others_hold_is_asked_for_again(protocol: Protocol) -> None:
+    """Refused because another request holds the rest, it goes on as long as its hold covers it; once a second it
+    asks again, and goes on when the other has ended."""
+    stream = await stream_of(protocol, limit=3_000, expected=1_000)
+    other = await protocol.held(1_900, protocol.ask(limit=3_000))
+    assert await stream.writes(940)
+    await stream.standing.last()
+    assert await stream.writes(10)  # asked a moment ago
+    assert len(await held_by(protocol)) == 2
+    await protocol.end(other, 10)
+    assert await stream.writes(10, after_s=0.9)
+    assert await stream.settled_change() > 1_100
+    assert await stream.writes(60)
+
+
+async def test_what_others_hold_is_cut_when_the_hold_is_used_up(protocol: Protocol) -> None:
+    """It waits no longer than its own hold lasts: providers write on, whoever waits."""
+    stream = await stream_of(protocol, limit=3_000, expected=1_000)
+    await protocol.held(1_900, protocol.ask(limit=3_000))
+    assert await stream.writes(940)
+    await stream.standing.last()
+    assert not await stream.writes(55)
+
+
+async def test_a_burst_waits_for_the_answer_that_it_needs(protocol: Protocol) -> None:
+    """A jump over all that is held is no reason to cut while there is money: the answer is waited for."""
+    stream = await stream_of(protocol, limit=10**6, expected=1_000)
+    assert await stream.writes(5_000)
+    assert await stream.settled_change() > 5_000
+
+
+async def test_silence_uses_the_hold_up_too(protocol: Protocol) -> None:
+    """Nothing comes for ten seconds: that much writing at top speed is held for, else the stream is cut."""
+    stream = await stream_of(protocol, limit=1_100, expected=1_000)
+    look_s = stream.standing.look_in_s()
+    assert look_s is not None
+    assert 9 < look_s < 10
+    assert await stream.writes(0, after_s=look_s)
+    assert not await stream.writes(0, after_s=1.0)
+
+
+async def test_a_hold_that_is_gone_cuts_at_once(protocol: Protocol) -> None:
+    """Somebody ended the hold (a reclaimer with a clock ahead): the stream has no money under it any more."""
+    stream = await stream_of(protocol, limit=10**6, expected=1_000)
+    hold = await stream.standing.last()
+    await protocol.budgets.settle(hold, 0)
+    assert await stream.writes(940)
+    await stream.standing.last()
+    assert not await stream.writes(0)
+
+
+async def test_a_hold_about_to_expire_is_not_raised(protocol: Protocol) -> None:
+    """From ten seconds before its expiry on others may soon end it, so the stream ends first."""
+    stream = await stream_of(protocol, limit=10**6, expected=1_000)
+    protocol.clock.now_s += HOLD_LIFETIME_S - 10
+    assert await stream.writes(940)
+    await stream.standing.last()
+    assert not await stream.writes(0)
+
+
+class LosesAnswers(BudgetStore):
+    """A store whose next changes apply (or do not) and whose answers are lost."""
+
+    lost = 0
+    applies = True
+
+    async def change_hold(self, hold, amount, *, limit):  # type: ignore[no-untyped-def]
+        if not self.lost:
+            return await super().change_hold(hold, amount, limit=limit)
+        self.lost -= 1
+        if self.applies:
+            await super().change_hold(hold, amount, limit=limit)
+        raise StoreUnavailable("the budget store did not answer")
+
+
+@pytest.mark.parametrize("applies", [True, False], ids=["applied", "not applied"])
+async def test_a_lost_answer_is_resolved_by_the_next_ask(protocol: Protocol, applies: bool) -> None:
+    """An extension whose answer was lost is neither counted nor forgotten: the hold is what the store says."""
+    budgets = LosesAnswers(protocol.budgets._dynamodb, protocol.budgets._table)
+    budgets.lost, budgets.applies = 1, applies
+    stream = await stream_of(protocol, limit=10**6, expected=1_000, budgets=budgets)
+    assert await stream.writes(940)
+    assert await stream.settled_change() == 1_100
+    assert await stream.writes(5, after_s=0.6)
+    assert await stream.writes(5, after_s=0.6)
+    amount = await stream.settled_change()
+    assert amount > 1_100
+    hold = await stream.standing.last()
+    assert (await held_by(protocol))[hold.hold_id] == amount
+
+
+async def test_a_store_that_is_down_cuts_when_the_hold_is_used_up(protocol: Protocol) -> None:
+    """Nothing more is let through on trust."""
+    budgets = LosesAnswers(protocol.budgets._dynamodb, protocol.budgets._table)
+    budgets.lost, budgets.applies = 10**6, False
+    stream = await stream_of(protocol, limit=10**6, expected=1_000, budgets=budgets)
+    assert await stream.writes(940)
+    assert not await stream.writes(60, after_s=0.1)
+
+
+async def test_input_that_was_not_needed_covers_output(protocol: Protocol) -> None:
+    """With more than half of the budget free, what the input leaves of its bound is used without a write."""
+    stream = await stream_of(protocol, limit=10**6, expected=1_000)
+    stream.standing.input_is_known(TokenCounts(input_tokens=20))
+    assert await stream.writes(1_010)
+    assert await stream.settled_change() == 1_100
+
+
+async def test_input_that_was_not_needed_is_given_back_when_money_is_short(protocol: Protocol) -> None:
+    """With less than half free, others may be waiting for it."""
+    stream = await stream_of(protocol, limit=1_500, expected=1_000)
+    stream.standing.input_is_known(TokenCounts(input_tokens=20))
+    assert await stream.settled_change() == 1_020
+
+
+async def test_a_window_that_rolls_is_extended_where_it_was_held(protocol: Protocol) -> None:
+    """A hold belongs for ever to the window it was admitted in, and so do its extensions."""
+    stream = await stream_of(protocol, limit=10**6, expected=1_000)
+    protocol.clock.now_s += 86_400
+    other = await protocol.held(10, protocol.ask(limit=10**6))
+    hold = await stream.standing.last()
+    protocol.clock.now_s -= 86_400
+    assert await stream.writes(940)
+    assert await stream.settled_change() > 1_100
+    item = await protocol.item()
+    assert item.previous is not None
+    assert item.previous.holds[hold.hold_id] > 1_100
+    await protocol.end(other, 5)
+
+
+async def test_without_a_meter_nothing_is_asked(protocol: Protocol) -> None:
+    """Strict and soft holds stand as they are."""
+    stream = await stream_of(protocol, limit=10**6, expected=1_000)
+    stream.standing.meter = None
+    assert await stream.writes(50_000)
+    assert await stream.settled_change() == 1_100
+    assert stream.standing.look_in_s() is None
+
+
+async def test_two_streams_share_what_is_left_to_the_nanodollar(protocol: Protocol) -> None:
+    """However they race, together they never hold more than the limit."""
+    one = await stream_of(protocol, limit=4_000, expected=1_000)
+    two = await stream_of(protocol, limit=4_000, expected=1_000)
+    running = [one, two]
+    while running:
+        went_on = await asyncio.gather(*(stream.writes(97) for stream in running))
+        assert sum((await held_by(protocol)).values()) <= 4_000
+        running = [stream for stream, goes_on in zip(running, went_on, strict=True) if goes_on]
+    holds = await held_by(protocol)
+    assert sum(holds.values()) == 4_000
+    for stream in (one, two):
+        hold = await stream.standing.last()
+        assert stream.emitted.non_ascii_chars <= hold.amount
+        held = Held(replace(hold), await protocol.item(), 4_000)
+        await protocol.end(held, stream.emitted.non_ascii_chars)
+    await protocol.assert_books_balance()
