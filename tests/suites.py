@@ -58,8 +58,15 @@ SUITES = (
         "everything that needs Python alone",
         120,
         # Two at a time, a file each: the gateway that a file's tests share is started once.
-        ("tests", "--ignore=tests/clients", "-n", "2", "--dist", "loadfile"),
+        ("tests", "--ignore=tests/clients", "--ignore=tests/money", "-n", "2", "--dist", "loadfile"),
         "not node and not java and not sam",
+    ),
+    Suite(
+        "money",
+        "every condition of the ledger is needed, and it survives races of threads and processes",
+        200,
+        ("tests/money",),
+        "not java",
     ),
     Suite(
         "python-clients",

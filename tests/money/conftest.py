@@ -1,0 +1,5 @@
+"""The budget protocol on the embedded DynamoDB."""
+
+from tests.channeling.budgets.conftest import protocol
+
+__all__ = ["protocol"]
