@@ -58,15 +58,24 @@ SUITES = (
         "everything that needs Python alone",
         120,
         # Two at a time, a file each: the gateway that a file's tests share is started once.
-        ("tests", "--ignore=tests/clients", "--ignore=tests/money", "-n", "2", "--dist", "loadfile"),
+        (
+            "tests",
+            "--ignore=tests/clients",
+            "--ignore=tests/money",
+            "--ignore=tests/simulation",
+            "-n",
+            "2",
+            "--dist",
+            "loadfile",
+        ),
         "not node and not java and not sam",
     ),
     Suite(
         "money",
         "every condition of the ledger is needed, and it survives races of threads and processes",
         200,
-        ("tests/money",),
-        "not java",
+        ("tests/money", "tests/simulation"),
+        "not node and not java and not sam",
     ),
     Suite(
         "python-clients",
