@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
 import typer
 
+from channeling.budget_answer import iso_time
 from channeling.budgets import operations
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import BudgetItem, BudgetKey, WindowState
@@ -82,7 +82,7 @@ def show(
             facts.append(("window before", f"${before['settled_usd']} settled, ${before['held_usd']} held"))
         print_facts(f"{user}, {window['window']}", facts)
     if revoked_before_ms is not None:
-        print_line(f"Revoked: tokens issued until {_time(revoked_before_ms / 1000)}")
+        print_line(f"Revoked: tokens issued until {iso_time(revoked_before_ms // 1000)}")
 
 
 @app.command("adjust")
@@ -158,7 +158,7 @@ def raise_limit(
                 books.budgets, books.usage, books.key(window), order, added, int(time.time())
             )
         )
-    ends_at = _time(item.window.end_s) if item.window else ""
+    ends_at = iso_time(item.window.end_s) if item.window else ""
     if as_json:
         print_json(books.identity(window) | {"raise_usd": dollars(item.live_raise()), "ends_at": ends_at})
         return
@@ -229,8 +229,8 @@ def _shown(kind: WindowKind, item: BudgetItem, window: WindowState, now_s: float
         "window": kind,
         **_money(window),
         "raise_usd": dollars(item.live_raise()),
-        "starts_at": _time(window.start_s),
-        "ends_at": _time(window.end_s),
+        "starts_at": iso_time(window.start_s),
+        "ends_at": iso_time(window.end_s),
         "has_ended": window.end_s <= now_s,
         "pending_adjustment_usd": dollars(item.adjustment.amount) if item.adjustment else None,
         "previous": _money(item.previous) if item.previous else None,
@@ -291,7 +291,3 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 def _nanodollars(text: str, option: str) -> int:
     return microdollars(text, option) * 1_000
-
-
-def _time(at_s: float) -> str:
-    return datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -179,10 +179,7 @@ async def _adjust(
     item = await _read(budgets, key)
     for _ in range(_MAX_TRIES):
         if item.adjustment is not None:
-            pending = item.adjustment
-            item = await finish_adjustment(budgets, usage, key, pending)
-            if pending.adjustment_id == order.order_id:
-                return Adjusted(pending.amount, item)
+            item = await finish_adjustment(budgets, usage, key, item.adjustment)
             continue
         if item.adjusted_id == order.order_id:
             # Carried out already: its record, which stands since before, says with what amount.
