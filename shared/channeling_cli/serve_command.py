@@ -31,6 +31,7 @@ from channeling_cli.output import print_json, print_line
 
 BUDGET_VARIABLE = "CHANNELING_DEMO_BUDGET_USD"
 DEMO_USER = "demo-user"
+RECONCILE_PERIOD_S = 60.0
 
 
 def serve(
@@ -79,6 +80,7 @@ def _serve(
     from channeling.app import create_app
     from channeling.clock import SystemClock
     from channeling.doors import Doors
+    from channeling.reconcile.run import reconcile_every
     from channeling.upstream import HttpxUpstream, UpstreamClient
     from channeling_cli.demo_switch import UpstreamWithDemo
     from channeling_cli.server import serve_until_stopped
@@ -115,7 +117,15 @@ def _serve(
             print_banner(_banner(base_url, token, usd_text(budget_microusd), backend, environ))
 
     try:
-        serve_until_stopped(app, listener, when_ready=announce, when_stopped=upstream.aclose)
+        serve_until_stopped(
+            app,
+            listener,
+            when_ready=announce,
+            when_stopped=upstream.aclose,
+            in_background=lambda: reconcile_every(
+                RECONCILE_PERIOD_S, backend.dynamodb, settings, doors.clock
+            ),
+        )
     finally:
         remove_local_file(folder, os.getpid())
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import uvicorn
@@ -32,8 +32,11 @@ class SettlingServer(uvicorn.Server):
         config: uvicorn.Config,
         when_ready: Callable[[], None],
         when_stopped: Callable[[], Awaitable[None]],
+        in_background: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         super().__init__(config)
+        self._in_background = in_background
+        self._background: asyncio.Task[None] | None = None
         self._when_ready = when_ready
         self._when_stopped = when_stopped
 
@@ -41,8 +44,12 @@ class SettlingServer(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._when_ready()
+            if self._in_background is not None:
+                self._background = asyncio.create_task(self._in_background())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._background is not None:
+            self._background.cancel()
         await super().shutdown(sockets=sockets)
         left = set(self.server_state.tasks)
         for task in left:
@@ -60,8 +67,12 @@ def serve_until_stopped(
     *,
     when_ready: Callable[[], None],
     when_stopped: Callable[[], Awaitable[None]],
+    in_background: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Serve an ASGI application on a bound socket until SIGINT or SIGTERM; raise CommandFailed if it cannot."""
+    """Serve an ASGI application on a bound socket until SIGINT or SIGTERM; raise CommandFailed if it cannot.
+
+    What runs in the background is cancelled when the server stops.
+    """
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -75,7 +86,7 @@ def serve_until_stopped(
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
-    server = SettlingServer(config, when_ready, when_stopped)
+    server = SettlingServer(config, when_ready, when_stopped, in_background)
     server.run(sockets=[listener])
     if not server.started:
         raise CommandFailed("the server did not start; its own message is above")

@@ -77,6 +77,7 @@ def test_a_public_url_gets_both_permissions_and_the_role_no_others(build: Path) 
         resource["Properties"]
         for resource in resources.values()
         if resource["Type"] == "AWS::Lambda::Permission"
+        and resource["Properties"]["FunctionName"] == {"Ref": FUNCTION}
     ]
     assert sorted(permission["Action"] for permission in permissions) == [
         "lambda:InvokeFunction",
@@ -87,5 +88,6 @@ def test_a_public_url_gets_both_permissions_and_the_role_no_others(build: Path) 
     ]
     assert through_url["InvokedViaFunctionUrl"] is True
     assert [name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"] == [
-        "MessagesRole"
+        "MessagesRole",
+        "ReconcileRole",
     ]

@@ -14,12 +14,17 @@ from lambda_asgi.scope import LambdaContext, http_request
 from tests.functions.cloudformation_yaml import read_template
 
 ROOT = Path(__file__).parents[2]
-EVENTS = sorted(path for path in (ROOT / "events").glob("*.json") if path.name != "env.json")
+EVENTS = sorted(
+    path for path in (ROOT / "events").glob("*.json") if path.name not in ("env.json", "reconcile.json")
+)
 TEMPLATE = read_template(ROOT / "template.yaml")
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 TABLES = {"ProjectsTable": "projects", "BudgetsTable": "budgets", "UsageTable": "usage"}
 FUNCTION_PROPERTIES = RESOURCES[FUNCTION]["Properties"]
 VARIABLES: dict[str, Any] = FUNCTION_PROPERTIES["Environment"]["Variables"]
+
+
+RECONCILE: dict[str, Any] = RESOURCES["ReconcileFunction"]["Properties"]
 
 
 def _sorted(attributes: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -102,6 +107,31 @@ def test_the_function_may_do_what_a_request_needs_and_no_more() -> None:
         "UsageTable": ["dynamodb:PutItem"],
         "SecretsKey": ["kms:Decrypt"],
     }
+
+
+def test_reconciling_is_scheduled_and_gives_holds_the_time_that_requests_get() -> None:
+    [schedule] = RECONCILE["Events"].values()
+    assert schedule == {"Type": "Schedule", "Properties": {"Schedule": "rate(5 minutes)"}}
+    variables = RECONCILE["Environment"]["Variables"]
+    assert variables.items() <= VARIABLES.items()
+    assert Settings.from_environ({name: str(value) for name, value in variables.items()}).max_request_s == 900
+    # Two runs at once are harmless, and no use: each ends before the next begins.
+    assert RECONCILE["Timeout"] < 5 * 60
+
+
+def test_the_reconcile_function_may_do_what_it_does_and_no_more() -> None:
+    [policy] = RESOURCES["ReconcileRole"]["Properties"]["Policies"]
+    rights = [
+        (statement["Resource"]["Fn::GetAtt"][0], statement["Action"], statement.get("Condition"))
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["reconcile"]}}
+    assert rights == [
+        ("ReconcileLogGroup", ["logs:CreateLogStream", "logs:PutLogEvents"], None),
+        ("BudgetsTable", ["dynamodb:Scan", "dynamodb:GetItem", "dynamodb:UpdateItem"], None),
+        ("UsageTable", "dynamodb:PutItem", None),
+        ("UsageTable", "dynamodb:GetItem", own_items),
+    ]
 
 
 def test_every_parameter_can_be_left_out_and_is_explained() -> None:

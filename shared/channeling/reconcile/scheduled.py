@@ -1,0 +1,52 @@
+"""The reconciler as a scheduled Lambda function."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from channeling.clock import SystemClock
+from channeling.dynamodb import BotocoreDynamoDB
+from channeling.reconcile.run import Report, reconcile
+from channeling.settings import Settings
+
+# Longer than one budget with every slot held and a page of the scan take together.
+STOP_BEFORE_DEADLINE_MS = 30_000
+_THREADS = 8
+
+_log = logging.getLogger(__name__)
+
+
+class LambdaContext(Protocol):
+    """What is used of the context that Lambda hands to a Python function.
+
+    Source: AWS Lambda Developer Guide, "Using the Lambda context object to retrieve Python function information".
+    """
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the invocation."""
+
+
+def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContext], Report]:
+    """Return the handler of a deployment; whatever event comes, it is one run. Raises SettingsError."""
+    import botocore.session
+    from botocore.config import Config
+
+    settings = Settings.from_environ(environ)
+    config = Config(
+        connect_timeout=2,
+        read_timeout=10,
+        retries={"mode": "standard", "total_max_attempts": 5},
+        max_pool_connections=_THREADS,
+    )
+    client = botocore.session.get_session().create_client("dynamodb", config=config)
+    dynamodb = BotocoreDynamoDB(client, threads=_THREADS)
+    clock = SystemClock()
+
+    def handler(_: Any, context: LambdaContext) -> Report:
+        deadline_ms = clock.now_ms() + context.get_remaining_time_in_millis() - STOP_BEFORE_DEADLINE_MS
+        report = asyncio.run(reconcile(dynamodb, settings, clock, deadline_ms))
+        _log.info("reconciled", extra={"fields": report})
+        return report
+
+    return handler
