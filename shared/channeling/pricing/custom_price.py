@@ -11,6 +11,10 @@ from channeling.provider import Provider
 
 MAX_USD = 10_000
 """The dearest rate we believe, dollars per million tokens or per 1,000 searches: more is a slip of the unit."""
+# Less, and not 0, is a price for one token or one search by mistake: of all rates in the default table the least is
+# $0.0016 a million and the dearest $600, which is $0.0006 a token; the least fee is $2.50 per 1,000 searches.
+MIN_NANOUSD_PER_MTOK = 1_000_000
+MIN_NANOUSD_PER_1000_SEARCHES = 100_000_000
 MAX_MODEL_CHARACTERS = 256
 MAX_VALID_FROM_S = 253_402_300_799  # the last second of the year 9999
 
@@ -130,6 +134,15 @@ def _parse_usd(key: str, value: object) -> int:
     nanousd = int(whole) * _NANOUSD_PER_USD + int(fraction.ljust(_DECIMALS, "0"))
     if nanousd > MAX_USD * _NANOUSD_PER_USD:
         raise ValueError(f"{key} is above {MAX_USD:,} dollars: {value[:64]!r}; is the unit right?")
+    least, unit = (
+        (MIN_NANOUSD_PER_1000_SEARCHES, "1,000 searches")
+        if key == "web_search"
+        else (MIN_NANOUSD_PER_MTOK, "million tokens")
+    )
+    if 0 < nanousd < least:
+        raise ValueError(
+            f"{key} is below {_usd_text(least)} dollars and not 0: {value[:64]!r}; is it per {unit}?"
+        )
     return nanousd
 
 

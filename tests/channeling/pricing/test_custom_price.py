@@ -1,5 +1,7 @@
 """An operator's price is read exactly or refused with the key and the reason, and survives its store."""
 
+from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,9 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channeling.pricing.cost import cost_nanousd
-from channeling.pricing.custom_price import CustomPrice, parse_custom_price
+from channeling.pricing.custom_price import (
+    MIN_NANOUSD_PER_1000_SEARCHES,
+    MIN_NANOUSD_PER_MTOK,
+    CustomPrice,
+    parse_custom_price,
+)
+from channeling.pricing.price_table import PriceTable
 from channeling.provider import Provider
 from channeling.usage.token_counts import BillingTerms, TokenCounts
+from tests.channeling.pricing.conftest import NOW_S
 
 MINIMAL = {"model": "my-model", "input": "1", "output": "2"}
 
@@ -21,7 +30,9 @@ MINIMAL = {"model": "my-model", "input": "1", "output": "2"}
         ("0.000000000", 0),
         ("3", 3_000_000_000),
         ("2.50", 2_500_000_000),
-        ("0.000000001", 1),
+        ("0.001", 1_000_000),
+        ("0.001000001", 1_000_001),
+        ("0.123456789", 123_456_789),
         ("0.1000000000000", 100_000_000),  # zeros are no decimals
         ("10000", 10_000_000_000_000),
         ("007", 7_000_000_000),
@@ -52,11 +63,34 @@ def test_dollars_are_read_exactly(text: str, rate: int) -> None:
         ({"input": 3.5}, "not float"),
         ({"input": True}, "not bool"),
         ({"input": ["1"]}, "not list"),
+        ({"input": "-0"}, "input must be dollars"),
+        ({"input": Decimal("NaN")}, "not Decimal"),
+        ({"input": float("nan")}, "not float"),
+        ({"input": float("inf")}, "not float"),
+        ({"input": -1}, "not int"),
+        ({"input": b"1"}, "not bytes"),
+        # $3 a million typed as dollars a token, and the dearest that any list has
+        (
+            {"input": "0.000003"},
+            r"input is below 0.001 dollars and not 0: '0.000003'; is it per million tokens",
+        ),
+        ({"output": "0.0006"}, "output is below 0.001 dollars"),
+        ({"cache_read": "0.000999999"}, "cache_read is below 0.001 dollars"),
+        (
+            {"web_search": "0.01"},
+            r"web_search is below 0.1 dollars and not 0: '0.01'; is it per 1,000 searches",
+        ),
+        ({"web_search": "0.099999999"}, "web_search is below 0.1 dollars"),
+        # … and a million times too much
+        ({"input": "3000000"}, "input is above 10,000 dollars"),
+        ({"web_search": "10000.01"}, "web_search is above 10,000 dollars"),
         ({"output": "0.0000000001"}, "output has more than 9 decimals"),
         ({"output": "10000.000000001"}, "output is above 10,000 dollars"),
         ({"cache_read": "10001"}, "cache_read is above 10,000 dollars"),
         ({"web_search": "-5"}, "web_search must be dollars"),
         ({"input": None}, "a price needs input"),
+        ({"output": None}, "a price needs output"),
+        ({"model": None}, "a price needs model"),
         ({"model": None, "output": None}, "a price needs model and output"),
         ({"model": ""}, "model must be a model name"),
         ({"model": "a b"}, "model must be a model name"),
@@ -81,7 +115,64 @@ def test_a_bad_price_is_refused(change: dict[str, Any], message: str) -> None:
         parse_custom_price({**MINIMAL, **change})
 
 
-rates = st.integers(0, 10_000 * 10**9)
+def test_the_least_rate_is_below_all_listed_ones_and_above_all_of_them_by_the_token(
+    table: PriceTable,
+) -> None:
+    providers: tuple[Provider, ...] = ("anthropic", "openai", "openrouter")
+    prices = [
+        table.price_of(provider, model.model_id, NOW_S)
+        for provider in providers
+        for model in table.models(provider)
+    ]
+    listed = {
+        step.rate
+        for price in prices
+        if price is not None
+        for listing in (price.listed, *(variant.rates for variant in price.variants))
+        for kind in fields(listing)
+        for step in getattr(listing, kind.name) or ()
+        if step.rate
+    }
+    assert max(listed) // 10**6 < MIN_NANOUSD_PER_MTOK <= min(listed)
+    fees = {price.web_search_nanousd for price in prices if price is not None and price.web_search_nanousd}
+    assert max(fees) < MIN_NANOUSD_PER_1000_SEARCHES <= min(fees) * 1_000
+
+
+RATE_KEYS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "web_search")
+
+
+@pytest.mark.parametrize("key", RATE_KEYS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-1",
+        "-0.5",
+        "nan",
+        "NaN",
+        "sNaN",
+        "inf",
+        "-inf",
+        "Infinity",
+        "1e400",
+        "10001",
+        "0.0000004",
+        "free",
+        1.0,
+    ],
+)
+def test_no_key_takes_a_negative_endless_or_absurd_rate(key: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{key} "):
+        parse_custom_price({**MINIMAL, key: value})
+
+
+@pytest.mark.parametrize("left_out", ["model", "input", "output"])
+def test_a_key_that_must_be_there_is_missed(left_out: str) -> None:
+    with pytest.raises(ValueError, match=f"a price needs {left_out}"):
+        parse_custom_price({key: value for key, value in MINIMAL.items() if key != left_out})
+
+
+rates = st.just(0) | st.integers(10**6, 10_000 * 10**9)
+fees = st.just(0) | st.integers(10**8, 10_000 * 10**9)
 custom_prices = st.builds(
     CustomPrice,
     model=st.from_regex(r"\A[a-zA-Z0-9/:._-]{1,40}\*?\Z"),
@@ -90,7 +181,7 @@ custom_prices = st.builds(
     cache_read=st.none() | rates,
     cache_write_5m=st.none() | rates,
     cache_write_1h=st.none() | rates,
-    web_search=st.none() | rates,
+    web_search=st.none() | fees,
     provider=st.none() | st.sampled_from(("anthropic", "openai", "openrouter")),
     valid_from_s=st.none() | st.integers(0, 4_000_000_000),
 )
