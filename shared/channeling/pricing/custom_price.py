@@ -84,7 +84,10 @@ class CustomPrice:
         )
 
     def to_item(self) -> dict[str, str | int]:
-        """Return the attributes that DynamoDB keeps: `parse_custom_price` reads the same price back from them."""
+        """Return the attributes that DynamoDB keeps: `parse_custom_price` reads the same price back from them.
+
+        Raises ValueError, as it does, for a price that it would refuse: what can't be read is never written.
+        """
         item: dict[str, str | int] = {"model": self.model}
         for key in _RATE_KEYS:
             rate: int | None = getattr(self, key)
@@ -94,6 +97,7 @@ class CustomPrice:
             item["provider"] = self.provider
         if self.valid_from_s is not None:
             item["valid_from"] = self.valid_from_s
+        parse_custom_price(item)
         return item
 
 

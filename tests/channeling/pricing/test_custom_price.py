@@ -195,6 +195,23 @@ def test_an_item_is_read_back_as_the_same_price(price: CustomPrice) -> None:
 
 
 @pytest.mark.parametrize(
+    ("price", "message"),
+    [
+        (CustomPrice("m", input=-1, output=1_000_000), "input must be dollars"),
+        (CustomPrice("m", input=1_000_000, output=-3 * 10**9), "output must be dollars"),
+        (CustomPrice("m", input=3_000, output=15_000), "input is below 0.001 dollars"),
+        (CustomPrice("m", input=10**6, output=10**14), "output is above 10,000 dollars"),
+        (CustomPrice("m", input=10**6, output=10**6, web_search=1), "web_search is below 0.1 dollars"),
+        (CustomPrice("", input=0, output=0), "model must be a model name"),
+        (CustomPrice("m", input=0, output=0, valid_from_s=-1), "valid_from must be epoch seconds"),
+    ],
+)
+def test_a_price_that_would_not_be_read_is_not_written(price: CustomPrice, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        price.to_item()
+
+
+@pytest.mark.parametrize(
     ("pattern", "provider", "valid_from", "asked", "matches"),
     [
         ("my-model", None, None, ("openai", "my-model"), True),
