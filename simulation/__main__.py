@@ -1,0 +1,45 @@
+"""`python -m simulation --seeds N --first-seed K`: run seeds on every core; show the first failure."""
+
+import argparse
+import multiprocessing
+import sys
+import time
+
+from simulation.world import Run, run_seed
+
+
+def main() -> int:
+    """Return 0 where every seed kept every promise, else 1, with the seed, what it broke, and its trace."""
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2_000, help="how many")
+    parser.add_argument("--first-seed", type=int, default=1)
+    arguments = parser.parse_args()
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    began_s = time.monotonic()
+    with multiprocessing.Pool() as pool:
+        for done, run in enumerate(pool.imap(_run, seeds, chunksize=16), start=1):
+            if run.violations:
+                _report(run)
+                return 1
+            if done % 500 == 0 or done == len(seeds):
+                print(
+                    f"{done} of {len(seeds)} seeds kept every promise, {time.monotonic() - began_s:.1f} s",
+                    flush=True,
+                )
+    return 0
+
+
+def _run(seed: int) -> Run:
+    run = run_seed(seed)
+    return run if run.violations else Run(seed, [], [], run.digest)
+
+
+def _report(run: Run) -> None:
+    print("\n".join(run.trace))
+    print(f"\nSeed {run.seed} broke a promise:")
+    print("\n".join(f"  {violation}" for violation in run.violations))
+    print(f"\nAgain: make simulate SEEDS=1 FIRST_SEED={run.seed}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

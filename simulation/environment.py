@@ -1,0 +1,33 @@
+"""One process of the gateway as the simulation sees it: when it dies, none of its doors ever answers again."""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+
+from simulation.trace import Trace
+
+
+@dataclass
+class Environment:
+    """A process. It dies at its `dies_at_operation`-th store operation, before or after that takes effect."""
+
+    name: str
+    rng: random.Random
+    trace: Trace
+    dies_at_operation: int | None = None
+    fault_rate: float = 0.0
+    is_dead: bool = False
+    operations: int = 0
+    # What everything in a dead process waits for; it is cancelled when the run has been judged.
+    grave: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def die(self) -> None:
+        """Stop: from now on nothing that this process does has an effect."""
+        if not self.is_dead:
+            self.is_dead = True
+            self.trace.note(self.name, "DIES")
+
+    async def rest(self) -> None:
+        """Return at once in a living process, never in a dead one."""
+        if self.is_dead:
+            await asyncio.shield(self.grave)
