@@ -95,8 +95,8 @@ SUITES = (
     ),
     Suite(
         "dynamodb-local",
-        "budgets and restarts on AWS's own DynamoDB Local",
-        60,
+        "budgets, races, costs and restarts on AWS's own DynamoDB Local",
+        120,
         ("tests/dynamodb_local",),
         "java",
         lambda: (fetched_tools.java(), fetched_tools.dynamodb_local()),
