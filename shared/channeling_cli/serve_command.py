@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -117,14 +118,9 @@ def _serve(
             print_banner(_banner(base_url, token, usd_text(budget_microusd), backend, environ))
 
     try:
+        healing = partial(reconcile_every, RECONCILE_PERIOD_S, backend.dynamodb, settings, doors.clock)
         serve_until_stopped(
-            app,
-            listener,
-            when_ready=announce,
-            when_stopped=upstream.aclose,
-            in_background=lambda: reconcile_every(
-                RECONCILE_PERIOD_S, backend.dynamodb, settings, doors.clock
-            ),
+            app, listener, when_ready=announce, when_stopped=upstream.aclose, in_background=healing
         )
     finally:
         remove_local_file(folder, os.getpid())
