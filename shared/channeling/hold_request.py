@@ -7,6 +7,8 @@ from channeling.admit import Admitted, admit
 from channeling.budgets.admission import Held, NotHeld, hold_amount
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
+from channeling.budgets.item import Adjustment, BudgetKey
+from channeling.budgets.operations import finish_adjustment
 from channeling.budgets.quote import Quote, quote_request
 from channeling.budgets.settlement import key_of_record, reclaim_hold, release_unconfirmed
 from channeling.budgets.store import Hold
@@ -15,6 +17,7 @@ from channeling.caller import Caller, Routed
 from channeling.errors import StoreUnavailable, UpstreamFailed
 from channeling.gateway import Gateway
 from channeling.message_request import MessageRequest
+from channeling.output_meter import ahead_tokens
 from channeling.request_prices import RequestPrices
 from channeling.upstream import read_body
 from channeling.usage.record import UsageRecord
@@ -49,8 +52,11 @@ async def hold_request(
     async def reclaim(hold: Hold) -> None:
         await reclaim_hold(gateway.budgets, gateway.usage, hold)
 
+    async def finish(key: BudgetKey, adjustment: Adjustment) -> None:
+        await finish_adjustment(gateway.budgets, gateway.usage, key, adjustment)
+
     async def hold(amount: int) -> Held | NotHeld:
-        return await hold_amount(gateway.budgets, ask, amount, gateway.doors.clock, reclaim)
+        return await hold_amount(gateway.budgets, ask, amount, gateway.doors.clock, reclaim, finish)
 
     async def count_input() -> int | None:
         return await _count_input(gateway, call, request, routed)
@@ -96,10 +102,15 @@ async def _release_unconfirmed(gateway: Gateway, call: Call, ask: HoldAsk, reque
 
 
 def _expected_tokens(gateway: Gateway, caller: Caller, request: MessageRequest, routed: Routed) -> int | None:
-    """Return what a stream is expected to write, where its hold can grow with it; None: hold for all of it."""
+    """Return what to hold for a stream whose hold can grow with it; None: hold for all of `max_tokens`.
+
+    It is what the stream is expected to write, and as much more as would have it ask for more.
+    """
     if not request.stream or gateway.enforcement_of(caller.project) != "elastic":
         return None
-    return gateway.outputs.expected_tokens(caller.project.project_id, routed.target.model)
+    model, outputs = routed.target.model, gateway.outputs
+    ahead = ahead_tokens(outputs.top_tokens_per_s(model))
+    return outputs.expected_tokens(caller.project.project_id, model) + ahead
 
 
 def _ask(gateway: Gateway, call: Call, caller: Caller) -> HoldAsk:

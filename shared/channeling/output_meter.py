@@ -15,6 +15,13 @@ _TOKENS_PER_NON_ASCII_CHARACTER = 1
 _BYTES_PER_NON_ASCII_CHARACTER = 3
 # Shorter pauses are how answers come: in bursts, with what was written meanwhile in the next one.
 _SILENCE_AFTER_S = 1.0
+# A hold covers this much writing more than the meter says, so that there is time to ask for more.
+_AHEAD_S, _AHEAD_TOKENS = 0.6, 64
+
+
+def ahead_tokens(top_tokens_per_s: int) -> int:
+    """Return how many tokens a hold has to be ahead of the meter, or more is asked for."""
+    return max(_AHEAD_TOKENS, int(_AHEAD_S * top_tokens_per_s))
 
 
 @dataclass(slots=True)

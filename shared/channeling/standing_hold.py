@@ -15,13 +15,11 @@ from channeling.budgets.item import BudgetItem
 from channeling.budgets.store import BudgetStore, Hold, Refused, window_of
 from channeling.clock import Clock
 from channeling.errors import StoreUnavailable
-from channeling.output_meter import OutputMeter
+from channeling.output_meter import OutputMeter, ahead_tokens
 from channeling.pricing.bound import tokens_within
 from channeling.providers.answer_stream import Emitted
 from channeling.usage.token_counts import TokenCounts
 
-# More is asked for while the hold still covers this much writing at top speed, and this many tokens.
-_ASK_AHEAD_S, _ASK_AHEAD_TOKENS = 0.6, 64
 # A provider notices that it was left only a moment later, and bills until then.
 _CUT_AHEAD_S = 0.2
 _LEAST_TRANCHE_S = 1.0
@@ -107,7 +105,7 @@ class StandingHold:
         self._take_change()
         if self._is_gone():
             return False
-        if self._covers(meter.tokens(now_s) + self._ask_ahead(meter)):
+        if self._covers(meter.tokens(now_s) + ahead_tokens(meter.top_tokens_per_s)):
             return True
         self._ask_for_more(meter, now_s)
         if not self._covers(meter.tokens(now_s) + self._cut_ahead(meter)) and self._change is not None:
@@ -123,7 +121,7 @@ class StandingHold:
             return None
         now_s = self._monotonic_s()
         left = self._covered - meter.tokens(now_s)
-        look_s = (left - self._ask_ahead(meter)) / meter.top_tokens_per_s
+        look_s = (left - ahead_tokens(meter.top_tokens_per_s)) / meter.top_tokens_per_s
         if look_s <= 0:
             until_cut_s = (left - self._cut_ahead(meter)) / meter.top_tokens_per_s
             look_s = min(self._asked_s + _ASK_AGAIN_AFTER_S - now_s, until_cut_s)
@@ -145,9 +143,6 @@ class StandingHold:
     def _is_gone(self) -> bool:
         return self._refused == "gone"
 
-    def _ask_ahead(self, meter: OutputMeter) -> int:
-        return max(_ASK_AHEAD_TOKENS, int(_ASK_AHEAD_S * meter.top_tokens_per_s))
-
     def _cut_ahead(self, meter: OutputMeter) -> int:
         return int(_CUT_AHEAD_S * meter.top_tokens_per_s)
 
@@ -166,7 +161,7 @@ class StandingHold:
         free = 0 if window is None else self._limit - window.committed
         share = tokens_within(free // _SHARE_OF_FREE, self._quote.output_rate)
         tranche = max(int(_LEAST_TRANCHE_S * meter.top_tokens_per_s), self._most if share is None else share)
-        tokens = max(self._covered, meter.tokens(now_s) + self._ask_ahead(meter)) + tranche
+        tokens = max(self._covered, meter.tokens(now_s) + ahead_tokens(meter.top_tokens_per_s)) + tranche
         amount = self._quote.amount(min(tokens, self._most))
         self._asked_s = now_s
         self._change = asyncio.ensure_future(self._raise_to(amount))

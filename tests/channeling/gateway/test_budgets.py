@@ -7,13 +7,16 @@ import httpx
 import orjson
 import pytest
 
+from channeling.budgets.item import Adjustment, BudgetKey
 from channeling.budgets.store import BudgetStore
+from channeling.dynamodb import BotocoreDynamoDB
 from channeling.projects.project import ProjectRules
 from channeling.tables import TableNames
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
 from tests.channeling.gateway.conftest import message
 from tests.stand_ins.anthropic_script import Script
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
+from tests.stand_ins.clock import SetClock
 from tests.stand_ins.gateway_server import PROJECT_ID, GatewayServer
 from tests.stand_ins.strict_reader import read_strictly
 
@@ -398,3 +401,27 @@ def test_the_budget_page_writes_nothing(client: httpx.Client, gateway: GatewaySe
     after = client.get("/v1/budget").json()
     assert float(after["settled"]) * DOLLAR == pytest.approx(gateway.assert_settled(), abs=1)
     assert after["start"] < after["end"]
+
+
+def test_an_order_left_by_a_command_that_died_is_carried_out_before_the_window_rolls(
+    embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames, upstream: AnthropicUpstream
+) -> None:
+    """An adjustment was written down and its command died: the user's next request finishes it, and is answered."""
+    clock = SetClock()
+    upstream.script = Script(usage={"input_tokens": 100}, final_usage={"output_tokens": 100})
+    with GatewayServer(embedded_dynamodb, tables, upstream.base_url, clock=clock) as gateway:
+        assert post(gateway, gateway.token()).status_code == 200
+        spent = gateway.assert_settled()
+        window = gateway.budget().window
+        assert window is not None
+        store = BotocoreDynamoDB(embedded_dynamodb.client())
+        order = Adjustment("t00000000000ab", -1_000, window.start_s, "adjustment", "ana", "by mistake")
+        key = BudgetKey(PROJECT_ID, gateway.user, "day")
+        asyncio.run(BudgetStore(store, tables.budgets).intend_adjustment(key, order))
+        store.close()
+        clock.now_s += 86_400
+        assert post(gateway, gateway.token()).status_code == 200
+        item = gateway.budget()
+        assert item.previous is not None
+        assert item.previous.settled == spent - 1_000
+        assert sorted(record.cost for record in gateway.records()) == [-1_000, spent, spent]

@@ -78,7 +78,8 @@ def test_a_spent_budget_cuts_a_stream_in_good_order(
 
 
 def test_silence_is_cut_too(own_gateway: GatewayServer, upstream: AnthropicUpstream) -> None:
-    """A provider that thinks without showing it bills for it: once that may have used the hold up, it is left."""
+    """A provider that thinks without showing it bills for it: once that may have used the hold up, it is left,
+    though no byte made anyone look."""
     upstream.script = Script(usage={"input_tokens": 100}, final_usage={"output_tokens": 20})
     for _ in range(20):  # so that short answers are expected
         assert stream(own_gateway, 5_000_000).status_code == 200
