@@ -119,7 +119,7 @@ async def _run(seed: int, loop: VirtualTimeLoop, defects: list[str]) -> Run:
         trace=Trace(loop),
         store=ObservedDynamoDB(_TABLES.budgets),
         enforcement=rng.choice(get_args(Enforcement)),
-        duration_s=rng.choice((2.0, 10.0, 60.0, 600.0, 6_000.0)),
+        duration_s=rng.choice((0.2, 2.0, 10.0, 60.0, 600.0, 6_000.0)),
         epoch_ms=(_EPOCH_S + rng.randrange(86_400)) * 1000,
     )
     await _open(world)
@@ -129,7 +129,7 @@ async def _run(seed: int, loop: VirtualTimeLoop, defects: list[str]) -> Run:
     world.trace.note("world", f"seed {seed}: {world.enforcement}, {world.duration_s} s, {users}, {kinds}")
     clients = [
         asyncio.create_task(_client(world, f"r{number}", rng.choice(users), rng.choice(kinds), limit))
-        for number in range(rng.choice((3, 6, 12, 24)))
+        for number in range(rng.choice((3, 6, 12, 24, 24)))
     ]
     events = [asyncio.create_task(_misfortune(world, users))]
     await asyncio.sleep(world.duration_s + _LIFETIMES_S)
