@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long simulate check format sam build invoke prices lock clean
+.PHONY: help install run test test-long simulate bench-budget check format sam build invoke prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ SEEDS ?= 2000
 FIRST_SEED ?= 1
 simulate: $(VENV)/.run ## Simulate crashes and outages: make simulate [SEEDS=2000 FIRST_SEED=1]
 	@$(BIN)/python -m simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)
+
+bench-budget: $(VENV)/.run ## Show how well each enforcement uses a budget and keeps to it (minutes)
+	@$(BIN)/python -m bench.budget_study
 
 check: $(VENV)/.dev ## Lint, types, import direction
 	$(BIN)/ruff format --check .
