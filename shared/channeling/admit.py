@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from channeling.budget_answer import BudgetState, held_by_others, spent, too_many_concurrent
 from channeling.budgets.admission import Held, NotHeld
@@ -9,7 +10,13 @@ from channeling.budgets.decide import HoldAsk, OverBudget, Revoked, TooManyConcu
 from channeling.budgets.quote import Quote
 from channeling.errors import AuthenticationFailed, GatewayError
 
-Hold = Callable[[int], Awaitable[Held | NotHeld]]
+
+class Hold(Protocol):
+    """Holds an amount; with `keep_reserve` only where it leaves what running streams may yet need."""
+
+    def __call__(self, amount: int, *, keep_reserve: bool) -> Awaitable[Held | NotHeld]: ...
+
+
 CountInput = Callable[[], Awaitable[int | None]]
 
 
@@ -42,19 +49,19 @@ async def admit(
     `expected_tokens` of output are held for, where the hold can grow with the answer; None holds for all of it.
     """
     covered = quote.max_tokens if expected_tokens is None else min(expected_tokens, quote.max_tokens)
-    outcome = await hold(quote.amount(covered))
+    outcome = await hold(quote.amount(covered), keep_reserve=True)
     if isinstance(outcome, NotHeld) and without_tool_rounds is not None and _is_over_budget(outcome):
         quote = without_tool_rounds
-        outcome = await hold(quote.amount(covered))
+        outcome = await hold(quote.amount(covered), keep_reserve=True)
     if isinstance(outcome, NotHeld) and quote.is_worth_counting and _is_over_budget(outcome):
         counted = await count_input()
         if counted is not None:
             quote = quote.counted(counted)
-            outcome = await hold(quote.amount(covered))
+            outcome = await hold(quote.amount(covered), keep_reserve=True)
     max_tokens = None
     if isinstance(outcome, NotHeld) and (max_tokens := _clamp(quote, outcome, streamed=streamed)) is not None:
         covered = max_tokens
-        outcome = await hold(quote.amount(max_tokens))
+        outcome = await hold(quote.amount(max_tokens), keep_reserve=False)
     if isinstance(outcome, Held):
         return Admitted(outcome, quote, max_tokens, covered)
     raise refusal_of(outcome, ask, quote, now_s)

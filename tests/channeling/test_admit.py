@@ -27,7 +27,7 @@ class Budget:
     counted: int | None = None
     asked: list[int | str] = field(default_factory=list)
 
-    async def hold(self, amount: int) -> Held | NotHeld:
+    async def hold(self, amount: int, *, keep_reserve: bool = False) -> Held | NotHeld:
         self.asked.append(amount)
         holds = {"other": self.held} if self.held else {}
         window = WindowState(0, 86_400, self.settled + self.held, self.settled, holds)
@@ -133,7 +133,7 @@ async def test_other_reasons_are_refused_at_once(
 ) -> None:
     """A revoked token and a user with too much in flight are neither counted nor clamped."""
 
-    async def hold(_: int) -> NotHeld:
+    async def hold(_: int, *, keep_reserve: bool) -> NotHeld:
         return NotHeld(reason, LIMIT)
 
     async def count_input() -> int:

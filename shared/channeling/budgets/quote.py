@@ -50,13 +50,17 @@ class Quote:
         """What the input may cost, with the fees of server tools."""
         return amount_nanousd(self.input_tokens, self.input_rate) + self.fees
 
+    def output_amount(self, tokens: int) -> int:
+        """What this much output may cost."""
+        return amount_nanousd(tokens, self.output_rate)
+
     def amount(self, max_tokens: int | None = None) -> int:
         """What the request may cost with this `max_tokens` (None: as asked).
 
         Never 0: a free request too needs a budget with something left in it.
         """
         tokens = self.max_tokens if max_tokens is None else max_tokens
-        return max(1, self.input_amount + amount_nanousd(tokens, self.output_rate))
+        return max(1, self.input_amount + self.output_amount(tokens))
 
     @property
     def least_amount(self) -> int:

@@ -113,6 +113,34 @@ def test_eight_agents_that_each_cost_cents_are_never_refused(
     assert not any(record.cut or record.uncollected for record in own_gateway.records())
 
 
+@pytest.mark.parametrize(
+    ("limit_microusd", "admitted"),
+    [
+        # Each holds 1,024 + 150 tokens of output and its input, $0.018: without a reserve six would fit.
+        pytest.param(110_000, 4, id="two streams' output is left to those that run"),
+        pytest.param(75_000, 4, id="beside fewer than four nothing is left"),
+    ],
+)
+def test_a_new_stream_leaves_what_running_ones_may_yet_need(
+    own_gateway: GatewayServer, upstream: AnthropicUpstream, limit_microusd: int, admitted: int
+) -> None:
+    """Money that new streams would take at once is what keeps longer ones from being cut."""
+    upstream.script = Script(gated=True)
+    token = own_gateway.token(limit_microusd=limit_microusd)
+    body = message(stream=True, max_tokens=32_000)
+    with httpx.Client(base_url=own_gateway.base_url, headers={"x-api-key": token}, timeout=30) as client:
+        answers = [
+            client.send(client.build_request("POST", "/v1/messages", json=body), stream=True)
+            for _ in range(6)
+        ]
+        assert [answer.status_code for answer in answers] == [200] * admitted + [429] * (6 - admitted)
+        upstream.release()
+        for answer in answers:
+            answer.read()
+        assert answers[-1].json()["error"]["details"]["error_code"] == "budget_held"
+    own_gateway.assert_settled()
+
+
 def test_a_strict_project_still_holds_the_worst_case(
     embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames, upstream: AnthropicUpstream
 ) -> None:
