@@ -77,19 +77,24 @@ def test_a_spent_budget_cuts_a_stream_in_good_order(
     assert again.status_code == 429
 
 
-def test_silence_is_cut_too(own_gateway: GatewayServer, upstream: AnthropicUpstream) -> None:
+def test_silence_is_cut_too(
+    embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames, upstream: AnthropicUpstream
+) -> None:
     """A provider that thinks without showing it bills for it: once that may have used the hold up, it is left,
-    though no byte made anyone look."""
+    though neither a byte nor a ping made anyone look."""
     upstream.script = Script(usage={"input_tokens": 100}, final_usage={"output_tokens": 20})
-    for _ in range(20):  # so that short answers are expected
-        assert stream(own_gateway, 5_000_000).status_code == 200
-    settled = own_gateway.assert_settled()
-    upstream.script = Script(usage={"input_tokens": 100}, ending="hang", records_before_ending=4)
-    answer = stream(own_gateway, settled // 1_000 + 3_000)
-    assert read_strictly(answer.content).message["stop_reason"] == "max_tokens"
-    upstream.wait_until(lambda requests: requests[-1].client_left)
-    own_gateway.assert_settled()
-    assert [record.cut for record in own_gateway.records()].count(True) == 1
+    with GatewayServer(
+        embedded_dynamodb, tables, upstream.base_url, settings_changes={"ping_after_s": 600.0}
+    ) as gateway:
+        for _ in range(20):  # so that short answers are expected
+            assert stream(gateway, 5_000_000).status_code == 200
+        settled = gateway.assert_settled()
+        upstream.script = Script(usage={"input_tokens": 100}, ending="hang", records_before_ending=4)
+        answer = stream(gateway, settled // 1_000 + 3_000)
+        assert read_strictly(answer.content).message["stop_reason"] == "max_tokens"
+        upstream.wait_until(lambda requests: requests[-1].client_left)
+        gateway.assert_settled()
+        assert [record.cut for record in gateway.records()].count(True) == 1
 
 
 def test_eight_agents_that_each_cost_cents_are_never_refused(
