@@ -94,13 +94,13 @@ class ServedGateway:
         return budget
 
     def hold_open(self, token: str, request: dict[str, Any]) -> threading.Thread:
-        """Start a streamed request that is read to its end on a thread of its own."""
+        """Start a request on a thread of its own; not streamed, so that it holds all of its `max_tokens`."""
 
         def read() -> None:
             answer = httpx.post(
                 f"{self.base_url}/v1/messages",
                 headers={"x-api-key": token},
-                json={**request, "stream": True},
+                json=request,
                 timeout=60,
             )
             assert answer.status_code == 200, answer.text

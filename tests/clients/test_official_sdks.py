@@ -122,7 +122,7 @@ def _do_while_held(
     def let_the_other_end() -> None:
         if not let_go.is_set():
             let_go.set()
-            upstream.release(2)
+            upstream.release(1)
 
     messages = [{"role": "user", "content": "Hold"}]
     holder = gateway.hold_open(token, {"model": MODEL, "max_tokens": 600, "messages": messages})
