@@ -181,3 +181,21 @@ def test_a_clamped_stream_is_bounded_by_the_provider_itself(
     assert own_gateway.assert_settled() == 100 * INPUT_RATE + sent * OUTPUT_RATE
     [record] = own_gateway.records()
     assert (record.clamped, record.cut, record.estimated) == (True, False, False)
+
+
+def test_an_answer_that_comes_whole_holds_all_of_its_max_tokens(
+    own_gateway: GatewayServer, upstream: AnthropicUpstream
+) -> None:
+    """Nothing can be metered, or cut, of an answer that is not streamed, so its worst case is held."""
+    upstream.script = LONG
+    token = own_gateway.token(limit_microusd=5_000_000)
+    answer = httpx.post(
+        f"{own_gateway.base_url}/v1/messages",
+        json=message(max_tokens=2_000),
+        headers={"x-api-key": token},
+        timeout=30,
+    )
+    assert answer.status_code == 200
+    # Lay the window, hold, settle: had it held less, its bill would have needed an extension.
+    assert own_gateway.store_calls()["update", "budgets"] == 3
+    own_gateway.assert_settled()
