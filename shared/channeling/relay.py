@@ -331,9 +331,11 @@ async def _wait_for_task(
     await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     # Before a result: a client that has left must stop a provider that writes faster than we read.
     _refuse_stopped(limits)
+    if cut is not None and cut.done():
+        raise _Silence  # before a result, too: leaving the provider makes an error of what is being read
     if task.done():
         return task.result()
-    if (pinging and timeout_s == limits.ping_after_s) or (cut is not None and cut.done()):
+    if pinging and timeout_s == limits.ping_after_s:
         raise _Silence
     raise UpstreamFailed(f"the upstream provider did not finish within {limits.max_request_s} seconds")
 
