@@ -145,7 +145,10 @@ async def _relay(
         if call.limits.stop.done() and exchange.status != "ok":
             exchange.status, exchange.abandoned = "cancelled", True
         exchange.ended_ms = gateway.doors.clock.now_ms()
-        exchange.was_silent = standing.meter is not None and standing.meter.was_silent
+        if standing.meter is not None:
+            # What came in one piece with the ending: nobody asked for the hold to keep up with it.
+            standing.meter.read(exchange.emitted, asyncio.get_running_loop().time())
+            exchange.was_silent = standing.meter.was_silent
 
 
 async def _finish(
