@@ -22,7 +22,8 @@ from channeling.upstream import (
     retry_delay_s,
 )
 from tests.stand_ins.anthropic_script import LONG_TEXT, OVERLOADED, Script, Text, error_script
-from tests.stand_ins.anthropic_upstream import AnthropicUpstream, closed_port_url
+from tests.stand_ins.anthropic_upstream import AnthropicUpstream
+from tests.stand_ins.upstream_server import closed_port_url
 
 Slept = list[float]
 

@@ -10,9 +10,10 @@ from channeling.tables import TableNames
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
 from tests.channeling.gateway.conftest import message
 from tests.stand_ins.anthropic_script import Script, Text, error_script
-from tests.stand_ins.anthropic_upstream import AnthropicUpstream, closed_port_url
+from tests.stand_ins.anthropic_upstream import AnthropicUpstream
 from tests.stand_ins.gateway_server import PROVIDER_KEY, GatewayServer
 from tests.stand_ins.strict_reader import read_strictly
+from tests.stand_ins.upstream_server import closed_port_url
 
 ACCOUNT = "the upstream provider refused this project's credentials or account"
 
