@@ -75,7 +75,7 @@ def open_gateway(settings: Settings, doors: Doors) -> Gateway:
             fresh_ms=settings.project_cache_ms,
         ),
         budgets=budgets,
-        usage=UsageStore(doors.dynamodb, tables.usage),
+        usage=UsageStore(doors.dynamodb, tables.usage, doors.clock),
         revocations=Revocations(budgets, doors.clock),
         count_rate=RequestRate(doors.clock, burst=COUNTS_BURST, per_second=COUNTS_PER_S),
         price_table=PriceTable.load(),

@@ -18,6 +18,7 @@ from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import BudgetItem, BudgetKey, WindowState
 from channeling.budgets.operations import Order
 from channeling.budgets.store import BudgetStore
+from channeling.clock import SystemClock
 from channeling.money import dollars
 from channeling.usage.store import UsageStore
 from channeling.window_kind import WindowKind
@@ -213,7 +214,7 @@ def _open(target: Target, project: str | None, user: str) -> Iterator[_Books]:
         asyncio.run(deployment.read_project(project_id))
         yield _Books(
             BudgetStore(deployment.dynamodb, deployment.tables.budgets),
-            UsageStore(deployment.dynamodb, deployment.tables.usage),
+            UsageStore(deployment.dynamodb, deployment.tables.usage, SystemClock()),
             project_id,
             user,
         )

@@ -13,6 +13,7 @@ from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import BudgetKey
 from channeling.budgets.store import BudgetStore, Hold
 from channeling.budgets.windows import first_window
+from channeling.clock import SystemClock
 from channeling.dynamodb import BotocoreDynamoDB
 from channeling.usage.record import UsageRecord
 from channeling.usage.store import UsageStore
@@ -24,7 +25,7 @@ USD = 1_000_000_000
 
 @pytest.fixture
 def usage(on_this_machine: OnThisMachine, dynamodb: BotocoreDynamoDB) -> UsageStore:
-    return UsageStore(dynamodb, on_this_machine.server.tables.usage)
+    return UsageStore(dynamodb, on_this_machine.server.tables.usage, SystemClock())
 
 
 @pytest.fixture

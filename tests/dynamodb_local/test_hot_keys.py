@@ -45,7 +45,7 @@ def test_users_of_a_project_share_the_usage_shards_and_nothing_else(embedded_dyn
 
 def test_shards_are_used_alike() -> None:
     spread = Counter(
-        record_key(PROJECT_ID, "ana", "day", f"tp064c{number:08}", NOW_S).pk for number in range(8_000)
+        record_key(PROJECT_ID, f"user-{number}", "day", "tp064c00000001", NOW_S).pk for number in range(8_000)
     )
     assert len(spread) == SHARDS
     assert all(900 < records < 1_100 for records in spread.values())

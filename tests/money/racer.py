@@ -16,6 +16,7 @@ from channeling.tables import TableNames
 from channeling.usage.store import UsageStore
 from channeling_cli.embedded_dynamodb import local_client
 from tests.channeling.budgets.conftest import NOON_S, Protocol
+from tests.stand_ins.clock import SetClock
 
 
 async def race(protocol: Protocol, user: str, limit: int, amount: int, holds: int) -> int:
@@ -38,7 +39,8 @@ def main(arguments: list[str]) -> None:
     limit, amount, holds = (int(number) for number in arguments[3:])
     tables = TableNames.with_prefix(prefix)
     door = BotocoreDynamoDB(local_client(endpoint_url))
-    protocol = Protocol(BudgetStore(door, tables.budgets), UsageStore(door, tables.usage))
+    clock = SetClock(NOON_S)
+    protocol = Protocol(BudgetStore(door, tables.budgets), UsageStore(door, tables.usage, clock), clock)
     print("ready", flush=True)
     sys.stdin.readline()
     print(asyncio.run(race(protocol, user, limit, amount, holds)), flush=True)

@@ -175,7 +175,9 @@ class GatewayServer:
     def records(self, user: str | None = None) -> list[UsageRecord]:
         """Return a user's usage records, oldest first."""
         return asyncio.run(
-            UsageStore(self._dynamodb, self.tables.usage).of_user(PROJECT_ID, user or self.user)
+            UsageStore(self._dynamodb, self.tables.usage, SystemClock()).of_user(
+                PROJECT_ID, user or self.user
+            )
         )
 
     def store_calls(self) -> Counter[tuple[str, str]]:

@@ -28,7 +28,7 @@ async def reconcile(dynamodb: DynamoDB, settings: Settings, clock: Clock, deadli
         dynamodb,
         tables.budgets,
         Checkpoint(dynamodb, tables.usage, "expired-holds"),
-        budget_steps(dynamodb, settings),
+        budget_steps(dynamodb, settings, clock),
         clock,
     )
     walked = await walk.run(deadline_ms)
@@ -50,10 +50,10 @@ async def reconcile_every(period_s: float, dynamodb: DynamoDB, settings: Setting
         await asyncio.sleep(period_s)
 
 
-def budget_steps(dynamodb: DynamoDB, settings: Settings) -> list[Step]:
+def budget_steps(dynamodb: DynamoDB, settings: Settings, clock: Clock) -> list[Step]:
     """Return what is done to each budget, in this order."""
     budgets = BudgetStore(dynamodb, settings.tables.budgets)
-    usage = UsageStore(dynamodb, settings.tables.usage)
+    usage = UsageStore(dynamodb, settings.tables.usage, clock)
     return [
         finish_pending_adjustments(budgets, usage),
         end_expired_holds(budgets, usage, settings.hold_lifetime_s),

@@ -15,12 +15,32 @@ Status = Literal["ok", "refused", "failed", "cancelled", "reclaimed"]
 RecordKind = Literal["request", "adjustment", "raise", "revocation", "correction"]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class RecordPartition:
+    """The records of one hour (since the epoch) and one of 8 shards of a project."""
+
+    project_id: str
+    hour: int
+    shard: int
+
+    @property
+    def pk(self) -> str:
+        """The partition key. Project ids hold no "#"."""
+        return f"{self.project_id}#{self.hour}#{self.shard}"
+
+
 @dataclass(frozen=True, slots=True)
 class RecordKey:
     """Where the record of a hold lives: made from the hold alone, so that whoever ends it finds the same place."""
 
     pk: str
     sk: str
+
+    @property
+    def partition(self) -> RecordPartition:
+        """The partition that it lies in."""
+        project_id, hour, shard = self.pk.split("#")
+        return RecordPartition(project_id, int(hour), int(shard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +81,20 @@ class UsageRecord:
     reason: str = ""
 
 
+def shard_of(project_id: str, user_id: str) -> int:
+    """Return the shard of all of a user's records, so that one partition has all that a user did in an hour."""
+    return hashlib.sha256(f"{project_id}#{user_id}".encode()).digest()[0] % SHARDS
+
+
 def record_key(project_id: str, user_id: str, kind: WindowKind, hold_id: str, started_s: int) -> RecordKey:
-    """Return the key of a hold's record: partition by project, hour of its start and one of 8 shards.
+    """Return the key of a hold's record: partition by project, hour of its start and the user's shard.
 
     The digest of user and window kind is in the sort key because hold ids are random per user: two users' holds
     of the same id must not share a bill.
     """
     owner = hashlib.sha256(f"{project_id}#{user_id}#{kind}".encode()).hexdigest()[:24]
-    shard = hashlib.sha256(hold_id.encode()).digest()[0] % SHARDS
-    return RecordKey(f"{project_id}#{started_s // 3600}#{shard}", f"{hold_id}#{owner}")
+    partition = RecordPartition(project_id, started_s // 3600, shard_of(project_id, user_id))
+    return RecordKey(partition.pk, f"{hold_id}#{owner}")
 
 
 def record_item(record: UsageRecord) -> Item:
@@ -101,3 +126,9 @@ def usage_record(item: Item) -> UsageRecord:
     known = {count.name: counts[count.name] for count in fields(TokenCounts) if count.name in counts}
     # Stored values have the field types: record_item wrote them.
     return UsageRecord(key=key, counts=TokenCounts(**known), **values)  # type: ignore[arg-type]
+
+
+def is_record_item(item: Item) -> bool:
+    """Return whether an item of the usage table is a record, and not what is kept beside them."""
+    parts = str(item["pk"]).split("#")
+    return len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit()

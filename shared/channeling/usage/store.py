@@ -1,26 +1,44 @@
 """Usage records on DynamoDB: put once, never edited."""
 
-from channeling.dynamodb import ConditionFailed, DynamoDB
+from collections.abc import AsyncIterator, Sequence
+
+from channeling.clock import Clock
+from channeling.dynamodb import ConditionFailed, DynamoDB, Item
 from channeling.tables import USAGE_BY_USER
-from channeling.usage.record import UsageRecord, record_item, usage_record
+from channeling.usage.late_hours import LateHours, late_from_s
+from channeling.usage.record import RecordKey, RecordPartition, UsageRecord, record_item, usage_record
+
+PAGE_ITEMS = 1_000
+_LAST_SORT_KEY = "~"  # after every hold id and digest
 
 
 class UsageStore:
-    """The usage table."""
+    """The records of the usage table. The clock tells which puts are late (`late_hours`)."""
 
-    def __init__(self, dynamodb: DynamoDB, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDB, table: str, clock: Clock) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._clock = clock
+        self._late_hours = LateHours(dynamodb, table)
 
     async def put(self, record: UsageRecord) -> UsageRecord:
-        """Put a record unless one stands under its key; return the one that stands there now."""
-        try:
-            await self._dynamodb.put(self._table, record_item(record), unless_exists="pk")
-        except ConditionFailed as standing:
-            if standing.item is None:
-                raise TypeError("DynamoDB refused a put and returned no standing item") from standing
-            return usage_record(standing.item)
-        return record
+        """Put a record unless one stands under its key; return the one that stands there now.
+
+        A put that is late marks the record's hour. Raises StoreUnavailable; the record may stand without its mark
+        then, so put it again before anything follows from it.
+        """
+        standing = await self._put(record)
+        # By the time after the put: a process may have slept before it. And also where the record stood already,
+        # since whoever put it may have died before the mark.
+        partition = record.key.partition
+        if self._clock.now_ms() // 1000 >= late_from_s(partition.hour):
+            await self._late_hours.mark(partition)
+        return standing
+
+    async def get(self, key: RecordKey) -> UsageRecord | None:
+        """Return the record under a key, read consistently, or None."""
+        item = await self._dynamodb.get(self._table, {"pk": key.pk, "sk": key.sk})
+        return None if item is None else usage_record(item)
 
     async def of_user(self, project_id: str, user_id: str, *, limit: int | None = None) -> list[UsageRecord]:
         """Return a user's records, oldest first (from the index: a moment behind)."""
@@ -28,3 +46,31 @@ class UsageStore:
             self._table, ("user_key", f"{project_id}#{user_id}"), index=USAGE_BY_USER, limit=limit
         )
         return [usage_record(item) for item in items]
+
+    async def pages(
+        self, partition: RecordPartition, *, page_items: int = PAGE_ITEMS
+    ) -> AsyncIterator[Sequence[Item]]:
+        """Yield the record items of a partition, page by page, read consistently. `page_items` is 2 or more."""
+        items = await self._dynamodb.query(self._table, ("pk", partition.pk), limit=page_items)
+        while items:
+            yield items
+            if len(items) < page_items - 1:
+                return
+            after = str(items[-1]["sk"])
+            found = await self._dynamodb.query(
+                self._table,
+                ("pk", partition.pk),
+                sort_between=("sk", after, _LAST_SORT_KEY),
+                limit=page_items,
+            )
+            # The range is closed, so it begins with the item that was last.
+            items = [item for item in found if item["sk"] != after]
+
+    async def _put(self, record: UsageRecord) -> UsageRecord:
+        try:
+            await self._dynamodb.put(self._table, record_item(record), unless_exists="pk")
+        except ConditionFailed as standing:
+            if standing.item is None:
+                raise TypeError("DynamoDB refused a put and returned no standing item") from standing
+            return usage_record(standing.item)
+        return record

@@ -107,4 +107,5 @@ class Protocol:
 @pytest.fixture
 def protocol(dynamodb: DynamoDB, tables: TableNames) -> Protocol:
     """The budget protocol on tables of its own."""
-    return Protocol(BudgetStore(dynamodb, tables.budgets), UsageStore(dynamodb, tables.usage))
+    clock = SetClock(NOON_S)
+    return Protocol(BudgetStore(dynamodb, tables.budgets), UsageStore(dynamodb, tables.usage, clock), clock)

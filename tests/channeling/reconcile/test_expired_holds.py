@@ -38,7 +38,9 @@ class Books:
     def walk(self, dynamodb: DynamoDB | None = None, *, page_items: int = 2) -> BudgetWalk:
         store = dynamodb or self.dynamodb
         step = end_expired_holds(
-            BudgetStore(store, self.tables.budgets), UsageStore(store, self.tables.usage), HOLD_LIFETIME_S
+            BudgetStore(store, self.tables.budgets),
+            UsageStore(store, self.tables.usage, self.protocol.clock),
+            HOLD_LIFETIME_S,
         )
         checkpoint = Checkpoint(store, self.tables.usage, "expired-holds")
         return BudgetWalk(store, self.tables.budgets, checkpoint, [step], self.protocol.clock, page_items)

@@ -9,6 +9,7 @@ from channeling.tables import TableNames
 from channeling.usage.record import RETENTION_S, UsageRecord, record_item, record_key, usage_record
 from channeling.usage.store import UsageStore
 from channeling.usage.token_counts import TokenCounts
+from tests.stand_ins.clock import SetClock
 
 RECORD = UsageRecord(
     key=record_key("demo", "zoë#1", "day", "tozsg0uv183t4b", 1_795_499_712),
@@ -61,7 +62,7 @@ def test_a_long_user_id_fits_the_sort_key() -> None:
 
 async def test_a_second_put_finds_the_first(dynamodb: DynamoDB, tables: TableNames) -> None:
     """The bill that stands is returned, and is not changed."""
-    usage = UsageStore(dynamodb, tables.usage)
+    usage = UsageStore(dynamodb, tables.usage, SetClock(1_795_499_800))
     assert await usage.put(RECORD) == RECORD
     assert await usage.put(replace(RECORD, cost=1, status="reclaimed")) == RECORD
     assert await usage.of_user("demo", "zoë#1") == [RECORD]
