@@ -4,7 +4,6 @@ Clients match on the wording of 400 and 413 to recover (compaction, dropping ima
 a 401 about the project's key would tell a caller to fix a token that is fine.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,18 +18,20 @@ from channeling.errors import (
     RequestTooLarge,
     UpstreamFailed,
 )
-from channeling.providers.error_answer import Relay, Replacement
+from channeling.providers.error_answer import (
+    Relay,
+    Replacement,
+    account_refused,
+    original_answer,
+    retry_after_s,
+    without_keys,
+)
 
-ACCOUNT_REFUSED = "the upstream provider refused this project's credentials or account"
-
-_LONGEST_ORIGINAL = 2_000
-_KEY = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{8,}")
 _ACCOUNT_STATUSES = frozenset({401, 402, 403})
 _ACCOUNT_TYPES = frozenset({"authentication_error", "billing_error", "permission_error"})
 # 400s in the API's own words that only whoever pays the account can do something about.
 _ACCOUNT_WORDS = ("credit balance is too low", "api usage limits", "organization has been disabled")
 _OVERLOADED_STATUS = 529
-_DEFAULT_RETRY_AFTER_S = 2
 
 
 def relay_or_replace(
@@ -44,27 +45,26 @@ def relay_or_replace(
         body = body.replace(api_key.encode(), b"[key]")
     error_type, message = _error_of(body)
     if _is_about_the_account(status, error_type, message):
-        error = UpstreamFailed(ACCOUNT_REFUSED, headers={"x-should-retry": "false"})
-        return Replacement(error, _original(status, body))
+        return Replacement(account_refused(), original_answer(status, body))
     if message is not None and (400 <= status < 500 or status == _OVERLOADED_STATUS):
         return Relay(status, body)
-    return Replacement(_in_our_words(status, headers, error_type, message), _original(status, body))
+    return Replacement(_in_our_words(status, headers, error_type, message), original_answer(status, body))
 
 
 def _in_our_words(
     status: int, headers: Mapping[str, str], error_type: str | None, message: str | None
 ) -> GatewayError:
     unexplained = f"the upstream provider answered with status {status} and no explanation"
-    said = _KEY.sub("[key]", message) if message else unexplained
+    said = without_keys(message) if message else unexplained
     if status == _OVERLOADED_STATUS or error_type == "overloaded_error":
-        return Overloaded(said, retry_after_s=_retry_after_s(headers))
+        return Overloaded(said, retry_after_s=retry_after_s(headers))
     match status:
         case 404:
             return NotFound(said)
         case 413:
             return RequestTooLarge(said)
         case 429:
-            return RateLimited(said, retry_after_s=_retry_after_s(headers))
+            return RateLimited(said, retry_after_s=retry_after_s(headers))
         case _ if 400 <= status < 500:
             return InvalidRequest(said)
         case _ if status < 400:
@@ -89,12 +89,3 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
         return None, None
     error_type = error.get("type")
     return error_type if isinstance(error_type, str) else None, error["message"]
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> int:
-    asked = headers.get("retry-after", "")
-    return int(asked) if asked.isascii() and asked.isdigit() else _DEFAULT_RETRY_AFTER_S
-
-
-def _original(status: int, body: bytes) -> str:
-    return f"{status} {_KEY.sub('[key]', body.decode('utf-8', 'replace'))}"[:_LONGEST_ORIGINAL]

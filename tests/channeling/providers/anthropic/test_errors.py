@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from channeling.providers.anthropic.errors import ACCOUNT_REFUSED, relay_or_replace
-from channeling.providers.error_answer import Relay, Replacement
+from channeling.providers.error_answer import ACCOUNT_REFUSED, relay_or_replace
+from channeling.providers.error_answer import ACCOUNT_REFUSED, Relay, Replacement
 
 
 def body(error_type: str, message: str, **extra: Any) -> bytes:
