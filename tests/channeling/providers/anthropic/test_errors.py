@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from channeling.providers.error_answer import ACCOUNT_REFUSED, relay_or_replace
+from channeling.providers.anthropic.errors import relay_or_replace
 from channeling.providers.error_answer import ACCOUNT_REFUSED, Relay, Replacement
 
 
