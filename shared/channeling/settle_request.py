@@ -7,6 +7,7 @@ from dataclasses import asdict
 from channeling.admit import Admitted
 from channeling.budgets.settlement import Ended, end_hold, key_of_record
 from channeling.budgets.store import Hold
+from channeling.budgets.unsettled_log import NOT_SETTLED, unsettled_fields
 from channeling.call import Call
 from channeling.caller import Caller, Routed
 from channeling.errors import StoreUnavailable
@@ -52,19 +53,17 @@ async def settle_request(
             was_silent=exchange.was_silent,
         )
     record = _record(call, caller, request, routed, admitted, hold, exchange, bill, price.source)
-    soft = gateway.enforcement_of(caller.project) == "soft"
+    limit = None if gateway.enforcement_of(caller.project) == "soft" else admitted.held.limit
     for tries_left in range(_TRIES - 1, -1, -1):
         try:
-            ended = await end_hold(
-                gateway.budgets, gateway.usage, hold, record, limit=None if soft else admitted.held.limit
-            )
+            ended = await end_hold(gateway.budgets, gateway.usage, hold, record, limit=limit)
         except StoreUnavailable:
             if tries_left:
                 await asyncio.sleep(_RETRY_AFTER_S)
             continue
-        _log.info("settled", extra={"fields": _fields(ended.record)})
+        _log.info("settled", extra={"fields": asdict(ended.record)})
         return ended
-    _log.error("not settled: the store did not answer", extra={"fields": _fields(record)})
+    _log.error(NOT_SETTLED, extra={"fields": unsettled_fields(record, limit)})
     return None
 
 
@@ -102,7 +101,3 @@ def _record(
         clamped=admitted.max_tokens is not None,
         cut=exchange.cut,
     )
-
-
-def _fields(record: UsageRecord) -> dict[str, object]:
-    return asdict(record)

@@ -12,7 +12,7 @@ import httpx
 from channeling.budgets.admission import Held, hold_amount
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
-from channeling.budgets.item import BudgetKey
+from channeling.budgets.item import Adjustment, BudgetKey
 from channeling.budgets.store import BudgetStore, Hold
 from channeling.dynamodb import BotocoreDynamoDB
 from channeling.tables import USAGE_BY_USER, TableNames
@@ -112,6 +112,9 @@ class Bench:
         async def reclaim(hold: Hold) -> None:
             raise AssertionError(f"{hold} was held a moment ago")
 
+        async def finish(_: BudgetKey, adjustment: Adjustment) -> None:
+            raise AssertionError(f"nobody ordered {adjustment}")
+
         ask = HoldAsk(
             key=BudgetKey(PROJECT_ID, self.user, "day"),
             hold_id=new_hold_id(now_s, (2**40 + next(_numbers)).to_bytes),
@@ -122,7 +125,7 @@ class Bench:
             hold_lifetime_s=960,
             enforcement="strict",
         )
-        held = await hold_amount(budgets, ask, amount, self.clock, reclaim)
+        held = await hold_amount(budgets, ask, amount, self.clock, reclaim, finish)
         assert isinstance(held, Held)
         return held.hold
 

@@ -293,6 +293,71 @@ async def an_order_applied_to_another_window(protocol: Protocol) -> None:
     assert (await window(protocol)).settled == 0
 
 
+def corrected(start_s: int, amount: int = -50, name: str = "correction-1") -> Adjustment:
+    """Return the correction of a bill, which only ever gives back."""
+    return Adjustment(name, amount, start_s, "correction", "ann", "a test")
+
+
+async def intend_correction(
+    protocol: Protocol,
+    correction: Adjustment,
+    attributes: conditions.WindowAttributes = conditions.CURRENT,
+    seen: str | None = None,
+) -> None:
+    """Try to write a correction down, as one who saw the last order that was carried out."""
+    await attempt(protocol.budgets.intend_correction(KEY, correction, attributes, last_adjusted_id=seen))
+
+
+async def a_correction_for_a_window_that_is_gone(protocol: Protocol) -> None:
+    """A correction that could never be applied does not stand in the way of the next window."""
+    start_s = await a_settled_window(protocol)
+    for _ in range(2):
+        protocol.clock.now_s += DAY_S
+        await a_settled_window(protocol)
+    await intend_correction(protocol, corrected(start_s))
+    assert (await protocol.item()).adjustment is None
+
+
+async def a_correction_and_an_order_at_once(protocol: Protocol) -> None:
+    """A correction does not overwrite an order before that is carried out."""
+    start_s = await a_settled_window(protocol)
+    await protocol.budgets.intend_adjustment(KEY, order(start_s))
+    await intend_correction(protocol, corrected(start_s))
+    assert (await protocol.item()).adjustment == order(start_s)
+
+
+async def a_correction_made_twice(protocol: Protocol) -> None:
+    """Two who correct one bill give back once, though another order was carried out between them."""
+    start_s = await a_settled_window(protocol)
+    await intend_correction(protocol, corrected(start_s))
+    await protocol.budgets.apply_adjustment(KEY, corrected(start_s))
+    await protocol.budgets.intend_adjustment(KEY, order(start_s))
+    await protocol.budgets.apply_adjustment(KEY, order(start_s))
+    await intend_correction(protocol, corrected(start_s))
+    await attempt(protocol.budgets.apply_adjustment(KEY, corrected(start_s)))
+    assert (await window(protocol)).settled == 100
+    await intend_correction(protocol, corrected(start_s, name="correction-2"), seen="correction-1")
+    assert (await protocol.item()).adjustment is None
+
+
+async def more_corrected_than_settled(protocol: Protocol) -> None:
+    """A correction gives back nothing that was not settled in its own window, current or previous."""
+    start_s = await a_settled_window(protocol)
+    protocol.clock.now_s += DAY_S
+    await protocol.end(await protocol.held(900), 900)
+    await intend_correction(protocol, corrected(start_s, -101), conditions.PREVIOUS)
+    await attempt(protocol.budgets.apply_adjustment(KEY, corrected(start_s, -101)))
+    previous = (await protocol.item()).previous
+    assert previous is not None
+    assert previous.settled >= 0
+
+
+async def a_settled_window(protocol: Protocol) -> int:
+    """Settle 100 in a window of now; return its start."""
+    await protocol.end(await protocol.held(100), 100)
+    return (await window(protocol)).start_s
+
+
 async def a_raise_for_an_ended_window(protocol: Protocol) -> None:
     """A raise is given, and taken back, in the window that the operator saw."""
     start_s = (await protocol.held(100)).hold.window_start_s
@@ -333,6 +398,10 @@ PROOFS: dict[Site, Scenario] = {
     Site("intend_adjustment", "no_adjustment_is_pending"): two_orders_at_once,
     Site("intend_adjustment", "adjustment_is_new"): an_order_given_twice,
     Site("intend_adjustment", "settled_is_at_least"): more_given_back_than_settled,
+    Site("intend_correction", "window_is"): a_correction_for_a_window_that_is_gone,
+    Site("intend_correction", "no_adjustment_is_pending"): a_correction_and_an_order_at_once,
+    Site("intend_correction", "nothing_was_adjusted_since"): a_correction_made_twice,
+    Site("intend_correction", "settled_is_at_least"): more_corrected_than_settled,
     Site("apply_adjustment", "adjustment_is_pending"): an_order_applied_twice,
     Site("apply_adjustment", "window_is"): an_order_applied_to_another_window,
     Site("set_raise", "window_is"): a_raise_for_an_ended_window,

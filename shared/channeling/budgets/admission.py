@@ -55,13 +55,13 @@ async def hold_amount(
     amount: int,
     clock: Clock,
     reclaim: Reclaim,
-    finish_adjustment: FinishAdjustment | None = None,
+    finish_adjustment: FinishAdjustment,
 ) -> Held | NotHeld:
     """Hold `amount` nanodollars for a request, rolling, reclaiming and raising as the item demands.
 
     `reclaim` ends a hold whose request died, `finish_adjustment` carries out an operator's order that was left
-    half done; without it an ended window with such an order is Overloaded. Raises StoreUnavailable, and
-    Overloaded when others change the same budget faster than MAX_TRIES tries can follow.
+    half done. Raises StoreUnavailable, and Overloaded when others change the same budget faster than MAX_TRIES
+    tries can follow.
     """
     raise_counted = 0
     decision: Decision | None = None
@@ -88,8 +88,6 @@ async def hold_amount(
                 for window, hold_id in holds:
                     await reclaim(Hold(ask.key, hold_id, window.start_s, window.holds[hold_id]))
             case AdjustmentPending(adjustment):
-                if finish_adjustment is None:
-                    raise Overloaded("an adjustment of this user's budget is being made; try again")
                 await finish_adjustment(ask.key, adjustment)
             case Raised(amount=raised):
                 raise_counted = raised

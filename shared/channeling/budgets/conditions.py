@@ -98,9 +98,9 @@ def raise_is(amount: int) -> Clause:
     )
 
 
-def window_is(window_start_s: int) -> Clause:
-    """The window that was meant is still the current one."""
-    return Clause("window_start = :mine", values={":mine": window_start_s})
+def window_is(window_start_s: int, attributes: WindowAttributes = CURRENT) -> Clause:
+    """The window that was meant is still the current one, or the one before where that was meant."""
+    return Clause(f"{attributes.start} = :mine", values={":mine": window_start_s})
 
 
 def no_adjustment_is_pending() -> Clause:
@@ -120,9 +120,16 @@ def adjustment_is_new(adjustment_id: str) -> Clause:
     )
 
 
-def settled_is_at_least(amount: int) -> Clause:
+def nothing_was_adjusted_since(last_adjustment_id: str | None) -> Clause:
+    """The order last carried out is the one that was seen: nobody has carried out this one, or others, since."""
+    if last_adjustment_id is None:
+        return Clause("attribute_not_exists(adjusted)")
+    return Clause("adjusted = :last_adjusted", values={":last_adjusted": last_adjustment_id})
+
+
+def settled_is_at_least(amount: int, attributes: WindowAttributes = CURRENT) -> Clause:
     """What is taken back was settled, so that `settled` never falls below 0; requests only add to it."""
-    return Clause("settled >= :taken_back", values={":taken_back": amount})
+    return Clause(f"{attributes.settled} >= :taken_back", values={":taken_back": amount})
 
 
 def revocation_is_later(before_ms: int) -> Clause:

@@ -8,12 +8,13 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from channeling.budgets.correction import key_of_adjustment
 from channeling.budgets.hold_id import hold_started_s
 from channeling.budgets.item import Adjustment, BudgetItem, BudgetKey, WindowState
 from channeling.budgets.store import BudgetStore, Refused
 from channeling.dynamodb import TransactionRefused
 from channeling.money import dollars
-from channeling.usage.record import RecordKind, UsageRecord, record_key
+from channeling.usage.record import RecordKind, UsageRecord
 from channeling.usage.store import UsageStore
 
 MAX_AMOUNT = 1_000_000 * 1_000_000_000
@@ -211,7 +212,7 @@ def _record(
 ) -> UsageRecord:
     started_s = hold_started_s(order_id)
     return UsageRecord(
-        key=record_key(key.project_id, key.user_id, key.kind, order_id, started_s),
+        key=key_of_adjustment(key, order_id),
         project_id=key.project_id,
         user_id=key.user_id,
         window_kind=key.kind,

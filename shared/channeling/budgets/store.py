@@ -21,6 +21,7 @@ from channeling.budgets.conditions import (
     hold_is,
     hold_is_new,
     no_adjustment_is_pending,
+    nothing_was_adjusted_since,
     previous_window_is_closed,
     raise_is,
     revocation_is_later,
@@ -175,19 +176,56 @@ class BudgetStore:
             {":adjustment": adjustment_value(adjustment)},
         )
 
-    async def apply_adjustment(self, key: BudgetKey, adjustment: Adjustment) -> BudgetItem:
-        """Add an intended adjustment, whose record stands, to the budget; return it, or raise Refused.
+    async def intend_correction(
+        self,
+        key: BudgetKey,
+        correction: Adjustment,
+        attributes: WindowAttributes,
+        *,
+        last_adjusted_id: str | None,
+    ) -> BudgetItem:
+        """Write down a correction, of at most 0, of the window that has these attributes; return the budget.
 
-        Refused tells of an adjustment that another has applied.
+        `last_adjusted_id` is what the budget said when no record of this correction was found. Raises Refused.
         """
         return await self._apply(
             key,
-            "SET settled = settled + :signed, committed = committed + :signed, adjusted = :adjustment_id"
-            " REMOVE adjustment",
-            all_of(adjustment_is_pending(adjustment.adjustment_id), window_is(adjustment.window_start_s)),
+            "SET adjustment = :adjustment",
+            all_of(
+                window_is(correction.window_start_s, attributes),
+                no_adjustment_is_pending(),
+                nothing_was_adjusted_since(last_adjusted_id),
+                settled_is_at_least(-correction.amount, attributes),
+            ),
             {},
-            {":signed": adjustment.amount},
+            {":adjustment": adjustment_value(correction)},
         )
+
+    async def apply_adjustment(self, key: BudgetKey, adjustment: Adjustment) -> BudgetItem:
+        """Add an intended adjustment, whose record stands, to its window, current or previous; return the budget.
+
+        Raises Refused, which tells of an adjustment that another has applied.
+        """
+        refused = Refused(BudgetItem())
+        for attributes in (CURRENT, PREVIOUS):
+            try:
+                return await self._apply(
+                    key,
+                    f"SET {attributes.settled} = {attributes.settled} + :signed,"
+                    f" {attributes.committed} = {attributes.committed} + :signed, adjusted = :adjustment_id"
+                    " REMOVE adjustment",
+                    all_of(
+                        adjustment_is_pending(adjustment.adjustment_id),
+                        window_is(adjustment.window_start_s, attributes),
+                    ),
+                    {},
+                    {":signed": adjustment.amount},
+                )
+            except Refused as error:
+                refused = error
+                if not _is_of_previous(error.item, adjustment):
+                    break
+        raise refused
 
     async def set_raise(self, key: BudgetKey, amount: int, window_start_s: int) -> BudgetItem:
         """Make `amount` the whole raise of this window (0: none); return the budget, or raise Refused."""
@@ -274,6 +312,12 @@ def window_of(item: BudgetItem, window_start_s: int) -> tuple[WindowState, Windo
 def _stands_in_previous(item: BudgetItem, hold: Hold) -> bool:
     found = window_of(item, hold.window_start_s)
     return found is not None and found[1] is PREVIOUS and hold.hold_id in found[0].holds
+
+
+def _is_of_previous(item: BudgetItem, adjustment: Adjustment) -> bool:
+    pending = item.adjustment is not None and item.adjustment.adjustment_id == adjustment.adjustment_id
+    found = window_of(item, adjustment.window_start_s)
+    return pending and found is not None and found[1] is PREVIOUS
 
 
 def _window_values(grid: Grid) -> Item:

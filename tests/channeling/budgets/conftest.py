@@ -8,7 +8,8 @@ import pytest
 from channeling.budgets.admission import Held, NotHeld, hold_amount
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
-from channeling.budgets.item import BudgetItem, BudgetKey
+from channeling.budgets.item import Adjustment, BudgetItem, BudgetKey
+from channeling.budgets.operations import finish_adjustment
 from channeling.budgets.settlement import Ended, end_hold, key_of_record, reclaim_hold
 from channeling.budgets.store import BudgetStore, Hold
 from channeling.dynamodb import DynamoDB
@@ -60,7 +61,10 @@ class Protocol:
         async def reclaim(hold: Hold) -> None:
             await reclaim_hold(self.budgets, self.usage, hold)
 
-        return await hold_amount(self.budgets, ask or self.ask(), amount, self.clock, reclaim)
+        async def finish(key: BudgetKey, adjustment: Adjustment) -> None:
+            await finish_adjustment(self.budgets, self.usage, key, adjustment)
+
+        return await hold_amount(self.budgets, ask or self.ask(), amount, self.clock, reclaim, finish)
 
     async def held(self, amount: int, ask: HoldAsk | None = None) -> Held:
         outcome = await self.hold(amount, ask)

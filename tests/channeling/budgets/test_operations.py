@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from channeling.budgets.admission import Held, NotHeld, hold_amount
-from channeling.budgets.decide import AdjustmentPending, HoldAsk, OverBudget, Revoked, decide
+from channeling.budgets.admission import Held, NotHeld
+from channeling.budgets.decide import AdjustmentPending, OverBudget, Revoked, decide
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import Adjustment, BudgetItem, BudgetKey, WindowState
 from channeling.budgets.operations import (
@@ -23,11 +23,10 @@ from channeling.budgets.operations import (
     reset,
     revoke,
 )
-from channeling.budgets.settlement import reclaim_hold
-from channeling.budgets.store import Hold, Refused
+from channeling.budgets.store import Refused
 from channeling.budgets.windows import next_window
 from channeling.dynamodb import TransactionRefused
-from channeling.errors import Overloaded, StoreUnavailable
+from channeling.errors import StoreUnavailable
 from channeling.usage.record import UsageRecord
 from tests.channeling.budgets.conftest import NOON_S, Protocol
 
@@ -58,16 +57,6 @@ async def window(protocol: Protocol) -> WindowState:
 
 async def spend(protocol: Protocol, cost: int) -> None:
     await protocol.end(await protocol.held(cost), cost)
-
-
-async def hold_as_the_pipeline_does(protocol: Protocol, amount: int, ask: HoldAsk) -> Held | NotHeld:
-    async def reclaim(hold: Hold) -> None:
-        await reclaim_hold(protocol.budgets, protocol.usage, hold)
-
-    async def finish(key: BudgetKey, adjustment: Adjustment) -> None:
-        await finish_adjustment(protocol.budgets, protocol.usage, key, adjustment)
-
-    return await hold_amount(protocol.budgets, ask, amount, protocol.clock, reclaim, finish)
 
 
 async def intend(protocol: Protocol, amount: int, of: Order) -> Adjustment:
@@ -155,7 +144,7 @@ async def test_an_order_left_half_done_is_carried_out_by_whoever_finds_it(
         assert (await window(protocol)).settled == 507
     elif finder == "roll":
         protocol.clock.now_s += DAY_S
-        held = await hold_as_the_pipeline_does(protocol, 10, protocol.ask())
+        held = await protocol.hold(10)
         assert isinstance(held, Held)
         assert held.item.previous is not None
         assert (held.item.previous.settled, held.item.previous.committed) == (500, 500)
@@ -171,7 +160,7 @@ async def test_an_order_left_half_done_is_carried_out_by_whoever_finds_it(
 
 
 async def test_a_window_is_not_rolled_over_an_order(protocol: Protocol) -> None:
-    """The roll itself is refused, and a request that cannot finish the order is asked to try again."""
+    """The roll itself is refused; the request that comes first finishes the order, and rolls then."""
     await spend(protocol, 600)
     before = await window(protocol)
     pending = await intend(protocol, -100, order())
@@ -185,10 +174,12 @@ async def test_a_window_is_not_rolled_over_an_order(protocol: Protocol) -> None:
     )
     with pytest.raises(Refused):
         await protocol.budgets.roll(ask, 1, before, grid)
-    with pytest.raises(Overloaded, match="adjustment"):
-        await protocol.hold(1, ask)
-    assert (await window(protocol)).start_s == before.start_s
-    assert (await window(protocol)).end_s == before.end_s
+    assert await window(protocol) == before
+    assert isinstance(await protocol.hold(1, ask), Held)
+    after = await protocol.item()
+    assert after.adjustment is None
+    assert after.previous is not None
+    assert after.previous.settled == 500
 
 
 async def test_a_live_window_admits_while_an_order_is_pending(protocol: Protocol) -> None:
@@ -251,7 +242,7 @@ async def test_adjusting_races_requests(protocol: Protocol) -> None:
     await spend(protocol, 600)
 
     async def request() -> None:
-        outcome = await hold_as_the_pipeline_does(protocol, 40, protocol.ask(limit=10_000))
+        outcome = await protocol.hold(40, protocol.ask(limit=10_000))
         if isinstance(outcome, Held):
             await protocol.end(outcome, 25)
 
