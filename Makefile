@@ -5,10 +5,10 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long simulate bench-budget check format sam build invoke prices lock clean
+.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench-peers check format sam build invoke prices lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.run ## Install Channeling into .venv (locked versions and hashes)
 
@@ -41,6 +41,13 @@ simulate: $(VENV)/.run ## Simulate crashes and outages: make simulate [SEEDS=200
 
 bench-budget: $(VENV)/.run ## Show how well each enforcement uses a budget and keeps to it (minutes)
 	@$(BIN)/python -m bench.budget_study
+
+WIRE ?=
+bench-budget-wire: $(VENV)/.run ## The same over real sockets, other gateways beside it: make bench-budget-wire [WIRE="--users 2"]
+	@$(BIN)/python -m bench.wire $(WIRE)
+
+bench-peers: $(VENV)/.run ## Install the other gateways of bench-budget-wire into .tools/peers (400 MB)
+	@$(BIN)/python -m bench.wire.peers
 
 check: $(VENV)/.dev ## Lint, types, import direction
 	$(BIN)/ruff format --check .
