@@ -29,6 +29,10 @@ async def count_tokens(gateway: Gateway, call: Call, answer: Answer) -> None:
         raise RateLimited("Too many token counts at once; slow down a little", retry_after_s=1)
     request = parse_count_tokens_request(call.body)
     routed = route_request(gateway, caller, request)
+    estimate = routed.adapter.estimated_input_tokens(request, routed.target.model)
+    if estimate is not None:
+        await _answer_json(answer, {"input_tokens": estimate})
+        return
     counting = routed.adapter.count_call(
         request, routed.target, client_headers=call.text_headers(), query=call.query
     )

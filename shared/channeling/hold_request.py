@@ -48,7 +48,8 @@ async def hold_request(
         return quote_request(
             request,
             prices.possible(request),
-            least_tokens=routed.adapter.least_max_tokens(request),
+            max_tokens=routed.adapter.greatest_output_tokens(request, routed.target.model),
+            least_tokens=routed.adapter.least_max_tokens(request, routed.target.model),
             allow_unbounded_tools=unbounded,
             count_rounds=count_rounds,
         )

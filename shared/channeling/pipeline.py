@@ -125,11 +125,12 @@ async def _relay(
             max_tokens=admitted.max_tokens,
             client_headers=call.text_headers(),
             query=call.query,
+            request_id=call.request_id,
         )
-        provider_call = provider_call_of(gateway, call, routed, message_call)
+        provider_call = provider_call_of(gateway, call, routed, message_call.request)
         if not request.stream:
-            return await relay_whole(provider_call, exchange, call.limits)
-        stream = routed.adapter.stream(call.request_id)
+            return await relay_whole(provider_call, message_call.reader, exchange, call.limits)
+        stream = message_call.reader.stream()
         headers = _budget_headers(admitted, admitted.held.item)
         return await relay_stream(provider_call, stream, answer, exchange, call.limits, headers, standing)
     except GatewayError as error:

@@ -17,7 +17,7 @@ from channeling.errors import GatewayError, Overloaded, UpstreamFailed
 from channeling.exchange import Exchange
 from channeling.providers.answer_stream import AnswerStream, Emitted
 from channeling.providers.error_answer import Relay
-from channeling.providers.provider_adapter import ProviderAdapter
+from channeling.providers.provider_adapter import AnswerReader, ProviderAdapter
 from channeling.sse import PING
 from channeling.upstream import (
     UpstreamClient,
@@ -64,7 +64,7 @@ class Holding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
-    """One call to a provider, with what reads its answer. `log_original` takes an account's error for the log."""
+    """One call to a provider, with what judges its errors. `log_original` takes an account's error for the log."""
 
     upstream: UpstreamClient
     request: UpstreamRequest
@@ -78,7 +78,9 @@ class _Silence(Exception):
     """Nothing came from the provider for `ping_after_s`."""
 
 
-async def relay_whole(call: ProviderCall, exchange: Exchange, limits: Limits) -> WholeBody:
+async def relay_whole(
+    call: ProviderCall, reader: AnswerReader, exchange: Exchange, limits: Limits
+) -> WholeBody:
     """Return the provider's answer, read to its end.
 
     Raises GatewayError for what the client gets instead, and ClientGone; the exchange says what to bill.
@@ -87,7 +89,7 @@ async def relay_whole(call: ProviderCall, exchange: Exchange, limits: Limits) ->
     if answer.status != 200:
         return answer
     try:
-        whole = call.adapter.whole_answer(answer.body)
+        whole = reader.whole_answer(answer.body)
     except GatewayError:
         exchange.refused_by_provider = True  # a proxy's page or an error under a 200: no model wrote it
         raise

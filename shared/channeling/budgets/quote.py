@@ -92,11 +92,14 @@ def quote_request(
     request: MessageRequest,
     prices: Sequence[ModelPrice],
     *,
+    max_tokens: int,
     least_tokens: int,
     allow_unbounded_tools: bool,
     count_rounds: bool = True,
 ) -> Quote:
     """Quote a request that any of `prices` may be billed at: its model's, its fallbacks', its advisors'.
+
+    `max_tokens` is the most output that the provider can be made to bill, `least_tokens` the least of use.
 
     Without `count_rounds` what server tools bring in is left out: for projects that allow that. Raises
     InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
@@ -118,7 +121,7 @@ def quote_request(
         input_tokens=input_tokens,
         input_rate=max(dearest_input_rate(price, possible) for price in prices),
         output_rate=max(dearest_output_rate(price, possible) for price in prices),
-        max_tokens=request.greatest_max_tokens,
+        max_tokens=max_tokens,
         least_tokens=least_tokens,
         fees=searches * max(price.web_search_nanousd for price in prices),
         has_tool_rounds=bool(rounds),

@@ -30,11 +30,32 @@ class WholeAnswer:
     emitted: Emitted
 
 
+class AnswerReader(Protocol):
+    """Reads the answer to one request, which it may have to know."""
+
+    def stream(self) -> AnswerStream:
+        """Return a fresh reader of a streamed answer."""
+
+    def whole_answer(self, body: bytes) -> WholeAnswer:
+        """Read an answer that came whole; raise UpstreamFailed when it is no message."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCall:
+    """The call that answers a request, and what reads its answer."""
+
+    request: UpstreamRequest
+    reader: AnswerReader
+
+
 class ProviderAdapter(Protocol):
     """One provider."""
 
-    def least_max_tokens(self, request: MessageRequest) -> int:
-        """Return the lowest `max_tokens` that still gives a useful and valid answer."""
+    def least_max_tokens(self, request: MessageRequest, model: str) -> int:
+        """Return the lowest `max_tokens` that still gives a useful and valid answer of the upstream `model`."""
+
+    def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
+        """Return the most output tokens that the upstream `model` can be made to write, and bill, as asked."""
 
     def message_call(
         self,
@@ -44,8 +65,15 @@ class ProviderAdapter(Protocol):
         max_tokens: int | None,
         client_headers: Headers,
         query: str,
-    ) -> UpstreamRequest:
-        """Return the call that answers the request; `max_tokens` is a lower bound than asked, or None."""
+        request_id: str,
+    ) -> MessageCall:
+        """Return the call that answers the request; `max_tokens` is a lower bound than asked, or None.
+
+        Raises InvalidRequest for what the provider cannot be asked.
+        """
+
+    def estimated_input_tokens(self, request: MessageRequest, model: str) -> int | None:
+        """Return what a client's token count is answered with where that takes no call; None: ask the provider."""
 
     def count_call(
         self, request: MessageRequest, target: UpstreamTarget, *, client_headers: Headers, query: str
@@ -54,12 +82,6 @@ class ProviderAdapter(Protocol):
 
     def count_of(self, body: bytes) -> int:
         """Return the input tokens that a count says; raise UpstreamFailed."""
-
-    def stream(self, request_id: str) -> AnswerStream:
-        """Return a fresh reader of a streamed answer."""
-
-    def whole_answer(self, body: bytes) -> WholeAnswer:
-        """Read an answer that came whole; raise UpstreamFailed when it is no message."""
 
     def answer_headers(self, upstream_headers: Mapping[str, str]) -> list[tuple[str, str]]:
         """Return the headers of an answer that are the client's business."""

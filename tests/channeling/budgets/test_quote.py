@@ -37,7 +37,14 @@ def request(**changes: Any) -> MessageRequest:
 
 def quote(asked: MessageRequest, *models: str, unbounded: bool = False, rounds: bool = True) -> Quote:
     prices = [price(model) for model in models or ("claude-sonnet-4-6",)]
-    return quote_request(asked, prices, least_tokens=64, allow_unbounded_tools=unbounded, count_rounds=rounds)
+    return quote_request(
+        asked,
+        prices,
+        max_tokens=asked.greatest_max_tokens,
+        least_tokens=64,
+        allow_unbounded_tools=unbounded,
+        count_rounds=rounds,
+    )
 
 
 @given(

@@ -1,6 +1,7 @@
 """The Anthropic provider as the pipeline sees it: byte-faithful both ways."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from channeling.message_request import MessageRequest
 from channeling.providers.answer_stream import AnswerStream
@@ -16,18 +17,34 @@ from channeling.providers.anthropic.request import (
 from channeling.providers.anthropic.response import count_of_tokens, emitted_in_message, facts_of_message
 from channeling.providers.anthropic.stream import AnthropicStream
 from channeling.providers.error_answer import Relay, Replacement
-from channeling.providers.provider_adapter import Headers, UpstreamTarget, WholeAnswer
+from channeling.providers.provider_adapter import Headers, MessageCall, UpstreamTarget, WholeAnswer
 from channeling.upstream import UpstreamRequest
 
 MESSAGES_PATH = "/v1/messages"
 COUNT_TOKENS_PATH = "/v1/messages/count_tokens"
 
 
+@dataclass(frozen=True, slots=True)
+class AnthropicReader:
+    """`AnswerReader` of the Anthropic Messages API: it needs to know nothing of the request but its id."""
+
+    request_id: str
+
+    def stream(self) -> AnswerStream:
+        return AnthropicStream(self.request_id)
+
+    def whole_answer(self, body: bytes) -> WholeAnswer:
+        return WholeAnswer(body, facts_of_message(body), emitted_in_message(body))
+
+
 class AnthropicAdapter:
     """`ProviderAdapter` of the Anthropic Messages API."""
 
-    def least_max_tokens(self, request: MessageRequest) -> int:
+    def least_max_tokens(self, request: MessageRequest, model: str) -> int:
         return least_max_tokens(request)
+
+    def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
+        return request.greatest_max_tokens
 
     def message_call(
         self,
@@ -37,13 +54,18 @@ class AnthropicAdapter:
         max_tokens: int | None,
         client_headers: Headers,
         query: str,
-    ) -> UpstreamRequest:
-        return UpstreamRequest(
+        request_id: str,
+    ) -> MessageCall:
+        call = UpstreamRequest(
             "POST",
             upstream_url(target.base_url, MESSAGES_PATH, query),
             upstream_headers(client_headers, target.api_key),
             upstream_body(request, model=target.model, max_tokens=max_tokens),
         )
+        return MessageCall(call, AnthropicReader(request_id))
+
+    def estimated_input_tokens(self, request: MessageRequest, model: str) -> int | None:
+        return None
 
     def count_call(
         self, request: MessageRequest, target: UpstreamTarget, *, client_headers: Headers, query: str
@@ -57,12 +79,6 @@ class AnthropicAdapter:
 
     def count_of(self, body: bytes) -> int:
         return count_of_tokens(body)
-
-    def stream(self, request_id: str) -> AnswerStream:
-        return AnthropicStream(request_id)
-
-    def whole_answer(self, body: bytes) -> WholeAnswer:
-        return WholeAnswer(body, facts_of_message(body), emitted_in_message(body))
 
     def answer_headers(self, upstream_headers: Mapping[str, str]) -> list[tuple[str, str]]:
         return response_headers(upstream_headers.items())
