@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-
-_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +15,7 @@ class AnswerTerms:
     """
 
     model: str
-    names: Mapping[str, str] = field(default=_NO_NAMES)
+    names: Mapping[str, str] = field(default_factory=dict)
     stop_sequences: tuple[str, ...] = ()
     input_tokens_estimate: int = 0
     # Thinking was asked for, and its display was not `omitted`.
