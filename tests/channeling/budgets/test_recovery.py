@@ -267,13 +267,33 @@ async def test_an_order_between_the_look_and_the_correction_does_not_double_it(p
     async def overtaken(*arguments: object, **named: object) -> BudgetItem:
         protocol.budgets.intend_correction = original  # type: ignore[method-assign]  # once
         await recover(others, protocol.usage, line, "bob", dry_run=False)
-        await adjust(others, protocol.usage, KEY, an_order(3), 50, int(protocol.clock.now_s))
+        await adjust(others, protocol.usage, KEY, an_order(3), 500, int(protocol.clock.now_s))
         return await original(*arguments, **named)  # type: ignore[arg-type]  # passed on as they came
 
     protocol.budgets.intend_correction = overtaken  # type: ignore[method-assign]  # a process that is slow
     await recovered(protocol, line)
     assert [(record.cost, record.actor) for record in await corrections(protocol)] == [(-250, "bob")]
-    assert (await window(protocol)).settled == 200
+    assert (await window(protocol)).settled == 650
+    await protocol.assert_books_balance()
+
+
+async def test_a_reclaim_between_the_look_and_the_settle_is_corrected(protocol: Protocol) -> None:
+    """The hold expires in that moment: the reclaim's bill stands, and only the difference is given back."""
+    held = await protocol.held(400)
+    original = protocol.usage.put
+
+    async def overtaken(record: UsageRecord) -> UsageRecord:
+        protocol.usage.put = original  # type: ignore[method-assign]  # once
+        await reclaimed(protocol, held)
+        return await original(record)
+
+    protocol.usage.put = overtaken  # type: ignore[method-assign]  # a process that is slow
+    outcome = await recovered(protocol, line_of(protocol, held, 150))
+    assert outcome.done == "corrected"
+    assert outcome.bill is not None
+    assert (outcome.bill.status, outcome.bill.cost) == ("reclaimed", 400)
+    assert [record.cost for record in await corrections(protocol)] == [-250]
+    assert (await window(protocol)).settled == 150
     await protocol.assert_books_balance()
 
 
