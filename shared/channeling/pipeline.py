@@ -22,6 +22,7 @@ from channeling.gateway import Gateway
 from channeling.hold_request import hold_request
 from channeling.message_request import MessageRequest, parse_message_request
 from channeling.output_meter import OutputMeter
+from channeling.providers.provider_adapter import SecondTry, no_second_try
 from channeling.relay import ProviderCall, WholeBody, relay_stream, relay_whole
 from channeling.request_prices import RequestPrices
 from channeling.settle_request import settle_request
@@ -70,6 +71,7 @@ def provider_call_of(
     call: Call,
     routed: Routed,
     request: UpstreamRequest,
+    second_try: SecondTry = no_second_try,
 ) -> ProviderCall:
     """Return a call to the provider that a request is routed to."""
     return ProviderCall(
@@ -79,6 +81,7 @@ def provider_call_of(
         api_key=routed.target.api_key,
         log_original=lambda original: _log_account_error(call, routed, original),
         clock=gateway.doors.clock,
+        second_try=second_try,
     )
 
 
@@ -127,7 +130,7 @@ async def _relay(
             query=call.query,
             request_id=call.request_id,
         )
-        provider_call = provider_call_of(gateway, call, routed, message_call.request)
+        provider_call = provider_call_of(gateway, call, routed, message_call.request, message_call.second_try)
         if not request.stream:
             return await relay_whole(provider_call, message_call.reader, exchange, call.limits)
         stream = message_call.reader.stream()

@@ -6,7 +6,7 @@ happens it can be billed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -17,7 +17,12 @@ from channeling.errors import GatewayError, Overloaded, UpstreamFailed
 from channeling.exchange import Exchange
 from channeling.providers.answer_stream import AnswerStream, Emitted
 from channeling.providers.error_answer import Relay
-from channeling.providers.provider_adapter import AnswerReader, ProviderAdapter
+from channeling.providers.provider_adapter import (
+    AnswerReader,
+    ProviderAdapter,
+    SecondTry,
+    no_second_try,
+)
 from channeling.sse import PING
 from channeling.upstream import (
     UpstreamClient,
@@ -72,6 +77,16 @@ class ProviderCall:
     api_key: str
     log_original: Callable[[str], None]
     clock: Clock
+    second_try: SecondTry = no_second_try
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The provider's error answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class _Silence(Exception):
@@ -107,10 +122,10 @@ async def relay_count(call: ProviderCall, exchange: Exchange, limits: Limits) ->
 
 
 async def _whole_body(call: ProviderCall, exchange: Exchange, limits: Limits) -> WholeBody:
-    response = await _headers_of_answer(call, exchange, limits)
+    response = await _answer_of(call, exchange, limits)
+    if isinstance(response, _Refusal):
+        return _error_body(call, response)
     try:
-        if response.status != 200:
-            return await _error_body(call, response, exchange, limits)
         # The provider sends the status of such an answer when all of it is written, and billed.
         exchange.body_began = True
         body = await _wait_for(read_body(response), limits)
@@ -141,14 +156,14 @@ async def relay_stream(
 
     exchange.facts, exchange.emitted = stream.facts, stream.emitted
     try:
-        response = await _headers_of_answer(call, exchange, limits, ping=ping)
+        response = await _answer_of(call, exchange, limits, ping=ping)
+        if isinstance(response, _Refusal):
+            whole = _error_body(call, response)
+            if not answer.started:
+                return whole
+            await answer.write(_as_error_event(whole.body))
+            return None
         try:
-            if response.status != 200:
-                whole = await _error_body(call, response, exchange, limits)
-                if not answer.started:
-                    return whole
-                await answer.write(_as_error_event(whole.body))
-                return None
             _refuse_other_media(response)
             headers = [*call.adapter.answer_headers(response.headers), *budget_headers]
             await _pass_on(call, response, stream, answer, exchange, limits, headers, holding)
@@ -252,15 +267,38 @@ class _Reading:
         return stream.feed(unread)
 
 
+async def _answer_of(
+    call: ProviderCall,
+    exchange: Exchange,
+    limits: Limits,
+    *,
+    ping: Callable[[], Awaitable[None]] | None = None,
+) -> UpstreamResponse | _Refusal:
+    """Return the answer that begins, or the provider's refusal: of the second try, if there is one."""
+    request, second_try = call.request, call.second_try
+    while True:
+        response = await _headers_of_answer(call, request, exchange, limits, ping=ping)
+        if response.status == 200:
+            return response
+        exchange.refused_by_provider = True  # whatever becomes of reading why
+        refusal = await _refusal(response, limits)
+        again = second_try(refusal.status, refusal.body)
+        if again is None:
+            return refusal
+        exchange.refused_by_provider = False
+        request, second_try = again, no_second_try
+
+
 async def _headers_of_answer(
     call: ProviderCall,
+    request: UpstreamRequest,
     exchange: Exchange,
     limits: Limits,
     *,
     ping: Callable[[], Awaitable[None]] | None = None,
 ) -> UpstreamResponse:
     _refuse_stopped(limits)
-    sending = asyncio.ensure_future(call.upstream.send(call.request))
+    sending = asyncio.ensure_future(call.upstream.send(request))
     exchange.may_be_billed = True
     try:
         while True:
@@ -281,14 +319,18 @@ async def _headers_of_answer(
         raise
 
 
-async def _error_body(
-    call: ProviderCall, response: UpstreamResponse, exchange: Exchange, limits: Limits
-) -> WholeBody:
-    exchange.refused_by_provider = True
-    body = await _wait_for(read_body(response, max_bytes=_MAX_ERROR_BYTES), limits)
-    decision = call.adapter.error_answer(response.status, response.headers, body, api_key=call.api_key)
+async def _refusal(response: UpstreamResponse, limits: Limits) -> _Refusal:
+    try:
+        body = await _wait_for(read_body(response, max_bytes=_MAX_ERROR_BYTES), limits)
+    finally:
+        await response.aclose()
+    return _Refusal(response.status, response.headers, body)
+
+
+def _error_body(call: ProviderCall, refusal: _Refusal) -> WholeBody:
+    decision = call.adapter.error_answer(refusal.status, refusal.headers, refusal.body, api_key=call.api_key)
     if isinstance(decision, Relay):
-        return WholeBody(decision.status, call.adapter.answer_headers(response.headers), decision.body)
+        return WholeBody(decision.status, call.adapter.answer_headers(refusal.headers), decision.body)
     call.log_original(decision.original)
     raise decision.error
 

@@ -1,6 +1,6 @@
 """What the pipeline asks of a provider: how to call it, and how to read its answers. No I/O in any of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,12 +40,22 @@ class AnswerReader(Protocol):
         """Read an answer that came whole; raise UpstreamFailed when it is no message."""
 
 
+SecondTry = Callable[[int, bytes], UpstreamRequest | None]
+"""From an error answer's status and body to another way to ask the same, or None where there is none."""
+
+
+def no_second_try(status: int, body: bytes) -> UpstreamRequest | None:
+    """There is no other way to ask."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class MessageCall:
-    """The call that answers a request, and what reads its answer."""
+    """The call that answers a request, what reads its answer, and what to send once more where it is refused."""
 
     request: UpstreamRequest
     reader: AnswerReader
+    second_try: SecondTry = no_second_try
 
 
 class ProviderAdapter(Protocol):
