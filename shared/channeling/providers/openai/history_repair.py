@@ -1,0 +1,107 @@
+"""Making a list of input items a history that the Responses API takes, whatever became of it at the client.
+
+Interrupted turns, compaction and edits leave calls without outputs, outputs without calls, one id for two calls,
+and reasoning without what it led to: each is a 400 that comes back on every later turn of that conversation.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from channeling.providers.openai.content_blocks import text_part
+from channeling.providers.openai.names import short_name
+
+Item = dict[str, Any]
+
+INTERRUPTED = "[no result: the call was interrupted]"
+STRAY_RESULT = "[result of a tool call that is no longer in this conversation]"
+CONTINUE = "Continue your last message from exactly where it ends, without repeating any of it."
+
+
+def repaired(items: Iterable[Item], *, labels_phases: bool) -> list[Item]:
+    """Return the items as OpenAI takes them: paired by ids of its form, ordered, and ending with another's turn.
+
+    `labels_phases`: assistant messages are labelled as commentary (a tool call follows) or final answer.
+    """
+    paired = _with_outputs(_paired(items))
+    followed = _followed(paired, labels_phases=labels_phases)
+    if followed and followed[-1].get("role") == "assistant":
+        followed.append({"type": "message", "role": "user", "content": [text_part(CONTINUE)]})
+    return followed
+
+
+def without_reasoning(items: Iterable[Item]) -> list[Item]:
+    """Return the items without replayed reasoning, for one more try after its ciphertext was refused."""
+    return [item for item in items if item["type"] != "reasoning"]
+
+
+def _paired(items: Iterable[Item]) -> list[Item]:
+    """Give calls and outputs ids of OpenAI's form, a new one to a call whose id another one had before.
+
+    An output belongs to the latest call of its id that has none yet. One without a call becomes a user message.
+    """
+    paired: list[Item] = []
+    times: dict[str, int] = {}
+    unanswered: dict[str, str] = {}
+    for item in items:
+        match item["type"]:
+            case "function_call":
+                client_id = item["call_id"]
+                times[client_id] = times.get(client_id, 0) + 1
+                earlier = times[client_id] - 1
+                call_id = short_name(f"{client_id}#{earlier}" if earlier else client_id)
+                unanswered[client_id] = call_id
+                paired.append({**item, "call_id": call_id})
+            case "function_call_output":
+                call_id_or_none = unanswered.pop(item["call_id"], None)
+                paired.append(
+                    _stray(item["output"])
+                    if call_id_or_none is None
+                    else {**item, "call_id": call_id_or_none}
+                )
+            case _:
+                paired.append(item)
+    return paired
+
+
+def _stray(output: Any) -> Item:
+    parts = [text_part(output)] if isinstance(output, str) else output
+    return {"type": "message", "role": "user", "content": [text_part(STRAY_RESULT), *parts]}
+
+
+def _with_outputs(items: list[Item]) -> list[Item]:
+    """Answer calls that have no output, right after the run of calls that they are in."""
+    answered = {item["call_id"] for item in items if item["type"] == "function_call_output"}
+    complete: list[Item] = []
+    missing: list[Item] = []
+    for item in items:
+        if missing and item["type"] != "function_call":
+            complete += missing
+            missing = []
+        complete.append(item)
+        if item["type"] == "function_call" and item["call_id"] not in answered:
+            missing.append(
+                {"type": "function_call_output", "call_id": item["call_id"], "output": INTERRUPTED}
+            )
+    return complete + missing
+
+
+def _followed(items: list[Item], *, labels_phases: bool) -> list[Item]:
+    """Drop reasoning that nothing of the same turn follows, and label assistant messages by what follows them."""
+    kept: list[Item] = []
+    next_in_turn: str | None = None
+    calls_follow = False
+    for item in reversed(items):
+        if item["type"] == "reasoning":
+            if next_in_turn is None:
+                continue
+        elif item["type"] == "function_call":
+            next_in_turn, calls_follow = "function_call", True
+        elif item.get("role") == "assistant":
+            next_in_turn = "message"
+            if labels_phases:
+                item = {**item, "phase": "commentary" if calls_follow else "final_answer"}
+        else:
+            next_in_turn, calls_follow = None, False
+        kept.append(item)
+    kept.reverse()
+    return kept

@@ -1,0 +1,156 @@
+"""An Anthropic Messages request as a body of OpenAI's Responses API.
+
+What is carried over, what is lost and what is refused is listed in docs/wire-formats.md, and a test holds that list
+against this code and against the Anthropic SDK's types. Body: `openai` 3.54.0,
+`types/responses/response_create_params.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from channeling.errors import InvalidRequest
+from channeling.message_request import MessageRequest
+from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.openai.caller_identity import translate_identity
+from channeling.providers.openai.history import input_items
+from channeling.providers.openai.history_repair import repaired
+from channeling.providers.openai.input_tokens import estimate_input_tokens
+from channeling.providers.openai.model_traits import ModelTraits, traits_of
+from channeling.providers.openai.output_limits import output_tokens_asked
+from channeling.providers.openai.reasoning import translate_reasoning
+from channeling.providers.openai.refusal import invalid, list_of, object_of, text_of, unsupported
+from channeling.providers.openai.schemas import fits_strict, refuse_depth
+from channeling.providers.openai.tools import translate_tools
+
+# Each changes where the answer comes from, what it may cost or who pays: leaving them out would break a promise.
+_REFUSED = ("billing_policy", "compaction", "container", "mcp_servers", "thread")
+# Claude Code's attribution, which differs between conversations and so would keep prompts from being cached.
+_BILLING_HEADER = "x-anthropic-billing-header:"
+_FORMAT_NAME = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The body to send, and what the reader of its answer must know."""
+
+    body: dict[str, Any]
+    terms: AnswerTerms
+
+
+def translate_request(
+    request: MessageRequest, *, model: str, max_tokens: int | None, stream: bool
+) -> Translation:
+    """Return what to send to OpenAI for a request; raise InvalidRequest naming what cannot be sent.
+
+    `model` is the upstream name; `max_tokens` is a lower bound than asked, or None. A request for a count has no
+    `max_tokens`, and becomes the body of the answer that it would be.
+    """
+    document, traits = request.document, traits_of(model)
+    _refuse_unsupported(document)
+    tools = translate_tools(document)
+    reasoning = translate_reasoning(document, traits, has_web_search=tools.has_web_search)
+    items = input_items(document["messages"], traits)
+    used_tool_ids = frozenset(item["call_id"] for item in items if item["type"] == "function_call")
+    items = repaired(items, labels_phases=traits.labels_phases)
+    if not items:
+        raise InvalidRequest("messages: nothing is left to send, since all of the content is empty")
+    body: dict[str, Any] = {"model": model, "store": False}
+    if instructions := _instructions(document.get("system")):
+        body["instructions"] = instructions
+    body["input"] = items
+    body |= tools.body | reasoning.body | _format(document) | translate_identity(document)
+    body |= _sampling(document, traits)
+    included = ["reasoning.encrypted_content"] if traits.reasons else []
+    if tools.has_web_search:
+        included.append("web_search_call.action.sources")
+    if included:
+        body["include"] = included
+    asked = request.max_tokens if max_tokens is None else max_tokens
+    if asked is not None:
+        body["max_output_tokens"] = output_tokens_asked(asked, traits)
+    if document.get("service_tier") == "standard_only":
+        body["service_tier"] = "default"
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_obfuscation": False}}
+    terms = AnswerTerms(
+        model=request.model,
+        names=tools.names,
+        stop_sequences=_stop_sequences(document),
+        input_tokens_estimate=estimate_input_tokens(body),
+        shows_thinking=reasoning.shown,
+        keeps_thinking=reasoning.asked,
+        has_web_search=tools.has_web_search,
+        structured_output="text" in body,
+        used_tool_ids=used_tool_ids,
+    )
+    return Translation(body, terms)
+
+
+def _refuse_unsupported(document: Mapping[str, Any]) -> None:
+    for key in _REFUSED:
+        if document.get(key):
+            raise unsupported((key,), f"{key!r}")
+    if document.get("inference_geo") not in (None, "global"):
+        raise unsupported(("inference_geo",), "a region for inference")
+
+
+def _instructions(system: Any) -> str:
+    """Return the system prompt as one text: blocks joined by a blank line, without empty ones."""
+    if system is None or isinstance(system, str):
+        texts = [system or ""]
+    else:
+        texts = []
+        for position, block in enumerate(list_of(system, ("system",))):
+            block = object_of(block, ("system", position))
+            if block.get("type") != "text":
+                raise invalid(("system", position, "type"), f"{block.get('type')!r} should be 'text'")
+            texts.append(text_of(block, "text", ("system", position)))
+    return "\n\n".join(text for text in map(_without_billing_header, texts) if text)
+
+
+def _without_billing_header(text: str) -> str:
+    return text.partition("\n")[2].lstrip("\n") if text.startswith(_BILLING_HEADER) else text
+
+
+def _format(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the format of the answer's text: `output_config.format`, which was called `output_format` before."""
+    config = document.get("output_config")
+    output_format = config.get("format") if isinstance(config, dict) else None
+    place: tuple[str, ...] = ("output_config", "format")
+    if output_format is None:
+        output_format, place = document.get("output_format"), ("output_format",)
+    if output_format is None:
+        return {}
+    output_format = object_of(output_format, place)
+    if output_format.get("type") != "json_schema":
+        raise invalid((*place, "type"), f"{output_format.get('type')!r} should be 'json_schema'")
+    schema = object_of(output_format.get("schema"), (*place, "schema"))
+    refuse_depth(schema, (*place, "schema"))
+    name_and_schema = {"name": _FORMAT_NAME, "schema": schema, "strict": fits_strict(schema)}
+    return {"text": {"format": {"type": "json_schema", **name_and_schema}}}
+
+
+def _sampling(document: Mapping[str, Any], traits: ModelTraits) -> dict[str, Any]:
+    """Return `temperature` and `top_p` for a model that takes them: none that reasons does."""
+    sampling: dict[str, Any] = {}
+    for key in ("temperature", "top_p"):
+        value = document.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise invalid((key,), "Input should be a valid number")
+        if traits.takes_sampling:
+            sampling[key] = value
+    return sampling
+
+
+def _stop_sequences(document: Mapping[str, Any]) -> tuple[str, ...]:
+    given = document.get("stop_sequences")
+    if given is None:
+        return ()
+    sequences = list_of(given, ("stop_sequences",))
+    for position, sequence in enumerate(sequences):
+        if not isinstance(sequence, str) or not sequence:
+            raise invalid(("stop_sequences", position), "Input should be a string that is not empty")
+    return tuple(dict.fromkeys(sequences))
