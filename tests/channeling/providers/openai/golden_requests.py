@@ -1,6 +1,6 @@
 """The golden requests for OpenAI: what a client asked, what goes up, and what the answer's reader is told.
 
-A case is a folder with `request.json` and either `upstream_request.json` with `terms.json`, or `refusal.txt`. Cases
+A case is a folder with `request.json` and either `upstream_request.json` with `request_terms.json`, or `refusal.txt`. Cases
 named `trap_<number>_…` are about situations in which gateways were seen to fail.
 """
 
@@ -36,7 +36,7 @@ def cases() -> list[Case]:
 
 
 def readable(terms: AnswerTerms) -> dict[str, Any]:
-    """Return what the answer's reader is told, in the form of `terms.json`: defaults and the estimate left out."""
+    """Return what the answer's reader is told, in the form of `request_terms.json`: defaults and the estimate left out."""
     default = AnswerTerms(terms.model)
     values = {name.name: getattr(terms, name.name) for name in fields(terms)}
     return {
@@ -60,5 +60,5 @@ def _case(folder: Path) -> Case:
     if refusal.exists():
         return Case(folder.name, request, None, None, refusal.read_text(encoding="utf-8").rstrip("\n"))
     body = orjson.loads((folder / "upstream_request.json").read_bytes())
-    terms = orjson.loads((folder / "terms.json").read_bytes())
+    terms = orjson.loads((folder / "request_terms.json").read_bytes())
     return Case(folder.name, request, body, terms, None)
