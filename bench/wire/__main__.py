@@ -181,7 +181,7 @@ def machine() -> str:
     """Return what the figures were measured on."""
     return (
         f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release().split('-')[0]}, "
-        f"Python {platform.python_version()}; {', '.join(versions())}"
+        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} before; {', '.join(versions())}"
     )
 
 
