@@ -3,6 +3,8 @@
 projects  pk project id ("*" for global prices)   sk "project" | "secrets" | "price#<id>"
 budgets   pk "<project>#<user>"                   sk window kind
 usage     pk "<project>#<hour>#<shard>"           sk record id          index by_user: user_key, sk
+          pk "<project>#rollup#<hour>#<shard>", "rollups", "dirty#<shard>", "reconcile": usage/rollup*.py,
+          usage/late_hours.py, reconcile/checkpoint.py
 """
 
 from dataclasses import dataclass

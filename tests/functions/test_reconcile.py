@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from channeling.dynamodb import DynamoDB, Item
 from channeling.settings import Settings
 from channeling.tables import TableNames
+from channeling.usage.record import SHARDS
 from channeling_cli.embedded_dynamodb import ENVIRONMENT, EmbeddedDynamoDB
 from tests.channeling.budgets.conftest import Protocol
 from tests.channeling.budgets.conftest import protocol as protocol
@@ -51,10 +54,12 @@ def _invoke(
 
 
 async def test_an_event_ends_expired_holds_and_is_answered_with_a_report(
-    protocol: Protocol, embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames
+    protocol: Protocol, dynamodb: DynamoDB, embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames
 ) -> None:
     protocol.clock.now_s = 1_700_000_000
     await protocol.held(100)
+    created: Item = {"pk": "demo", "sk": "project", "created_at_ms": time.time_ns() // 1_000_000}
+    await dynamodb.put(tables.projects, created)
     assert Settings(tables).hold_lifetime_s < 10**6  # the hold is years old by the function's clock
     report, logged = _invoke(embedded_dynamodb, tables, 240_000)
     assert report == {
@@ -63,6 +68,12 @@ async def test_an_event_ends_expired_holds_and_is_answered_with_a_report(
         "holds_ended": 1,
         "budgets_failed": 0,
         "budgets_left": False,
+        # The hold is of an hour long ago, which was marked; the project is new.
+        "partitions_rolled_up": 1 + SHARDS,
+        "rollups_written": 1,
+        "rollups_failed": 0,
+        "rollups_left": False,
+        "records_unreadable": 0,
     }
     [line] = logged
     assert line["message"] == "reconciled"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 
 from channeling.settings import Settings
 from channeling.tables import TableNames, create_table_arguments
+from channeling.usage import rollup_progress
+from channeling.usage.record import record_key
+from channeling.usage.rollup import rollup_pk
 from emulator.artifact import FUNCTION, LAYERS
 from lambda_asgi.scope import LambdaContext, http_request
 from tests.functions.cloudformation_yaml import read_template
@@ -94,19 +98,28 @@ def test_the_function_streams_and_is_public() -> None:
     assert [layer["Ref"] for layer in FUNCTION_PROPERTIES["Layers"]] == list(LAYERS)
 
 
+def _rights(role: str) -> list[tuple[str, str | list[str], dict[str, Any] | None]]:
+    [policy] = RESOURCES[role]["Properties"]["Policies"]
+    return [
+        (statement["Resource"]["Fn::GetAtt"][0], statement["Action"], statement.get("Condition"))
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def _items_named(*partitions: str) -> dict[str, Any]:
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(partitions)}}
+
+
 def test_the_function_may_do_what_a_request_needs_and_no_more() -> None:
-    [policy] = RESOURCES["MessagesRole"]["Properties"]["Policies"]
-    rights = {}
-    for statement in policy["PolicyDocument"]["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        rights[statement["Resource"]["Fn::GetAtt"][0]] = sorted(actions)
-    assert rights == {
-        "MessagesLogGroup": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "ProjectsTable": ["dynamodb:Query"],
-        "BudgetsTable": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-        "UsageTable": ["dynamodb:PutItem"],
-        "SecretsKey": ["kms:Decrypt"],
-    }
+    own_blobs = {"Null": {"kms:EncryptionContext:project": "false"}}
+    assert _rights("MessagesRole") == [
+        ("MessagesLogGroup", ["logs:CreateLogStream", "logs:PutLogEvents"], None),
+        ("ProjectsTable", "dynamodb:Query", None),
+        ("BudgetsTable", ["dynamodb:GetItem", "dynamodb:UpdateItem"], None),
+        ("UsageTable", "dynamodb:PutItem", None),
+        ("UsageTable", "dynamodb:UpdateItem", _items_named("dirty#?")),
+        ("SecretsKey", "kms:Decrypt", own_blobs),
+    ]
 
 
 def test_reconciling_is_scheduled_and_gives_holds_the_time_that_requests_get() -> None:
@@ -120,18 +133,31 @@ def test_reconciling_is_scheduled_and_gives_holds_the_time_that_requests_get() -
 
 
 def test_the_reconcile_function_may_do_what_it_does_and_no_more() -> None:
-    [policy] = RESOURCES["ReconcileRole"]["Properties"]["Policies"]
-    rights = [
-        (statement["Resource"]["Fn::GetAtt"][0], statement["Action"], statement.get("Condition"))
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
-    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["reconcile"]}}
-    assert rights == [
+    assert _rights("ReconcileRole") == [
         ("ReconcileLogGroup", ["logs:CreateLogStream", "logs:PutLogEvents"], None),
         ("BudgetsTable", ["dynamodb:Scan", "dynamodb:GetItem", "dynamodb:UpdateItem"], None),
         ("UsageTable", "dynamodb:PutItem", None),
-        ("UsageTable", "dynamodb:GetItem", own_items),
+        ("UsageTable", ["dynamodb:GetItem", "dynamodb:Query"], None),
+        ("UsageTable", "dynamodb:UpdateItem", _items_named("*#rollup#*", "rollups", "dirty#?")),
+        ("ProjectsTable", "dynamodb:GetItem", None),
     ]
+
+
+def test_no_right_to_change_items_reaches_a_record() -> None:
+    record = record_key("dirty", "rollups", "day", "tozsg0uv183t4b", 1_795_499_712)
+    partition = record.partition
+    changed = {
+        "MessagesRole": ["dirty#0"],
+        "ReconcileRole": ["dirty#0", rollup_pk(partition), rollup_progress.PARTITION],
+    }
+    for role, own in changed.items():
+        [patterns] = [
+            condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            for table, action, condition in _rights(role)
+            if (table, action) == ("UsageTable", "dynamodb:UpdateItem") and condition
+        ]
+        assert not any(fnmatchcase(record.pk, pattern) for pattern in patterns)
+        assert all(any(fnmatchcase(pk, pattern) for pattern in patterns) for pk in own)
 
 
 def test_every_parameter_can_be_left_out_and_is_explained() -> None:

@@ -36,12 +36,13 @@ class Step:
 
 @dataclass(slots=True)
 class Walked:
-    """What a walk did: by step, and the items that it could not put right (logged one by one)."""
+    """What a walk did: by step, and the items that it could not put right (logged one by one); whose they are."""
 
     items: int = 0
     failed: int = 0
     at_end: bool = False
     done: dict[str, int] = field(default_factory=dict)
+    projects: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class BudgetWalk:
                     await self.checkpoint.write(last_key)
                     return walked
                 walked.items += 1
+                walked.projects.add(str(item["pk"]).partition("#")[0])
                 try:
                     await self._visit(item, walked)
                     failed_in_a_row = 0

@@ -9,11 +9,15 @@ from channeling.dynamodb import DynamoDB
 from channeling.reconcile.budget_walk import BudgetWalk, Step
 from channeling.reconcile.checkpoint import Checkpoint
 from channeling.reconcile.expired_holds import end_expired_holds
+from channeling.reconcile.hourly_rollups import hourly_rollups
 from channeling.reconcile.pending_adjustments import finish_pending_adjustments
 from channeling.settings import Settings
 from channeling.usage.store import UsageStore
 
 Report = dict[str, int | bool]
+
+# Budgets come first, and may not take all the time for ever: usage would never be totalled.
+_SHARE_OF_ROLLUPS_PERCENT = 33
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +35,19 @@ async def reconcile(dynamodb: DynamoDB, settings: Settings, clock: Clock, deadli
         budget_steps(dynamodb, settings, clock),
         clock,
     )
-    walked = await walk.run(deadline_ms)
+    now_ms = clock.now_ms()
+    walked = await walk.run(deadline_ms - (deadline_ms - now_ms) * _SHARE_OF_ROLLUPS_PERCENT // 100)
+    rolled_up = await hourly_rollups(dynamodb, tables, clock).run(deadline_ms, walked.projects)
     return {
         "budgets_read": walked.items,
         **walked.done,
         "budgets_failed": walked.failed,
         "budgets_left": not walked.at_end,
+        "partitions_rolled_up": rolled_up.partitions,
+        "rollups_written": rolled_up.written,
+        "rollups_failed": rolled_up.failed,
+        "rollups_left": rolled_up.left,
+        "records_unreadable": rolled_up.unreadable,
     }
 
 

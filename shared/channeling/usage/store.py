@@ -1,6 +1,6 @@
 """Usage records on DynamoDB: put once, never edited."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from channeling.clock import Clock
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item
@@ -49,7 +49,7 @@ class UsageStore:
 
     async def pages(
         self, partition: RecordPartition, *, page_items: int = PAGE_ITEMS
-    ) -> AsyncIterator[Sequence[Item]]:
+    ) -> AsyncGenerator[Sequence[Item], None]:
         """Yield the record items of a partition, page by page, read consistently. `page_items` is 2 or more."""
         items = await self._dynamodb.query(self._table, ("pk", partition.pk), limit=page_items)
         while items:

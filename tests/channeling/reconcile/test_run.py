@@ -11,6 +11,9 @@ from channeling.errors import StoreUnavailable
 from channeling.reconcile.run import reconcile, reconcile_every
 from channeling.settings import Settings
 from channeling.tables import TableNames
+from channeling.usage.record import SHARDS
+from channeling.usage.rollup_reader import RollupReader
+from simulation.rollup_invariant import rollup_violations
 from tests.channeling.budgets.conftest import NOON_S, Protocol
 from tests.channeling.budgets.conftest import protocol as protocol
 from tests.channeling.reconcile.watched_dynamodb import WatchedDynamoDB
@@ -18,10 +21,17 @@ from tests.channeling.reconcile.watched_dynamodb import WatchedDynamoDB
 NO_DEADLINE_MS = 10**15
 
 
-async def test_a_run_ends_holds_and_finishes_adjustments(
+async def project_from(dynamodb: DynamoDB, tables: TableNames, created_s: int) -> None:
+    """Say when the project began, so that no older hours are looked at."""
+    item = {"pk": "demo", "sk": "project", "created_at_ms": created_s * 1000}
+    await dynamodb.put(tables.projects, item)
+
+
+async def test_a_run_ends_holds_finishes_adjustments_and_adds_up_usage(
     protocol: Protocol, dynamodb: DynamoDB, tables: TableNames
 ) -> None:
     settings = Settings(tables, max_request_s=600)
+    await project_from(dynamodb, tables, NOON_S)
     held = await protocol.held(100)
     adjustment = Adjustment(
         protocol.ask().hold_id, 25, held.hold.window_start_s, "adjustment", "operator", "a gift taken back"
@@ -35,11 +45,21 @@ async def test_a_run_ends_holds_and_finishes_adjustments(
         "holds_ended": 1,
         "budgets_failed": 0,
         "budgets_left": False,
+        "partitions_rolled_up": SHARDS,
+        "rollups_written": 1,
+        "rollups_failed": 0,
+        "rollups_left": False,
+        "records_unreadable": 0,
     }
     item = await protocol.item()
     assert item.window is not None
     assert (item.window.settled, item.window.holds, item.adjustment) == (125, {}, None)
     await protocol.assert_books_balance()
+    reader = RollupReader(dynamodb, tables.usage, protocol.clock)
+    [rollup] = [found async for found in reader.read("demo", NOON_S // 3_600, NOON_S // 3_600 + 1)]
+    records = await protocol.usage.of_user("demo", "user-1")
+    settled = {("demo", "user-1", "day", held.hold.window_start_s): 125}
+    assert rollup_violations(records, [rollup], settled) == []
 
 
 async def test_a_run_without_time_says_that_something_is_left(
@@ -52,6 +72,7 @@ async def test_a_run_without_time_says_that_something_is_left(
 async def test_runs_go_on_after_one_that_failed(
     protocol: Protocol, dynamodb: DynamoDB, tables: TableNames, caplog: pytest.LogCaptureFixture
 ) -> None:
+    await project_from(dynamodb, tables, NOON_S)
     await protocol.held(100)
     protocol.clock.now_s = NOON_S + 961
     ended = asyncio.Event()
