@@ -120,6 +120,8 @@ class _StrictReader:
                 block["signature"] = delta["signature"]
             case "input_json_delta":
                 self._json += delta["partial_json"]
+            case "citations_delta":
+                block["citations"] = [*(block.get("citations") or []), delta["citation"]]
 
     def _content_block_stop(self, data: dict[str, Any]) -> None:
         self._check_open(data)

@@ -20,7 +20,7 @@ class AnswerTerms:
     input_tokens_estimate: int = 0
     # Thinking was asked for, and its display was not `omitted`.
     shows_thinking: bool = False
-    # Thinking was asked for, shown or not: only then does the answer have thinking blocks, which carry reasoning on.
+    # Thinking was asked for, shown or not: only then are there thinking blocks, which carry reasoning on.
     keeps_thinking: bool = False
     # The request offers `web_search`: its calls become server_tool_use and web_search_tool_result blocks.
     has_web_search: bool = False

@@ -1,0 +1,116 @@
+"""What output items want written, written as blocks of the message; text ends at the first stop sequence."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from channeling.providers.message_writer import MessageWriter
+from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.openai.ids import server_tool_use_id, tool_use_id
+from channeling.providers.openai.output_items import Search, ToolCall, Write
+from channeling.providers.openai.stop_scan import StopScan
+from channeling.providers.thinking_signature import SIGNATURE_PREFIX
+
+# Where Anthropic puts ciphertext of its own, which only it can make: marked as ours, so that it is told apart.
+FOREIGN_SEARCH = f"{SIGNATURE_PREFIX}openai:1:web_search"
+_PIECES = frozenset({"text", "thinking", "tool_input"})
+
+
+class ItemBlocks:
+    """The blocks of one message. `stopped_at` is the stop sequence that was found: nothing is to follow it."""
+
+    def __init__(self, writer: MessageWriter, terms: AnswerTerms, request_id: str) -> None:
+        self.stopped_at: str | None = None
+        self.tool_calls = 0
+        self.searches = 0
+        self._writer = writer
+        self._terms = terms
+        self._request_id = request_id
+        self._used_ids = set(terms.used_tool_ids)
+        self._scan = StopScan(terms.stop_sequences)
+        self._citations: list[dict[str, Any]] = []
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Write until the end or the first stop sequence; pieces that had to wait come as one."""
+        for kind, value in _joined(writes) if len(writes) > 1 else writes:
+            match kind:
+                case "text":
+                    self._text(value)
+                case "thinking":
+                    self._writer.thinking(value)
+                case "signature":
+                    self._writer.signature(value)
+                case "tool":
+                    self._tool(value)
+                case "tool_input":
+                    self._writer.tool_input(value)
+                case "citation":
+                    self._citation(*value)
+                case "search":
+                    self._search(value)
+                case "stop":
+                    self._stop()
+            if self.stopped_at is not None:
+                return
+
+    def _text(self, piece: str) -> None:
+        self._writer.text(self._scan.take(piece))
+        self.stopped_at = self._scan.matched
+        self._cite()
+
+    def _stop(self) -> None:
+        self._writer.text(self._scan.flush())
+        self._cite()
+        self._citations.clear()  # of a part without text
+        self._writer.close_block()
+
+    def _tool(self, call: ToolCall) -> None:
+        block_id = tool_use_id(call.call_id, self._used_ids, self._request_id, self._writer.blocks)
+        self._used_ids.add(block_id)
+        self.tool_calls += 1
+        name = self._terms.client_name(call.name)
+        self._writer.open_tool({"type": "tool_use", "id": block_id, "name": name, "input": {}})
+
+    def _citation(self, url: str, title: str | None) -> None:
+        """A citation refers to a search result of the message (`types/citations_web_search_result_location.py`);
+        OpenAI does not say which words of the page it rests on."""
+        if not self.searches:
+            return
+        location = {"type": "web_search_result_location", "url": url, "title": title, "cited_text": ""}
+        self._citations.append({**location, "encrypted_index": FOREIGN_SEARCH})
+        self._cite()
+
+    def _cite(self) -> None:
+        if self._citations and self._writer.open_block == "text":
+            for citation in self._citations:
+                self._writer.citation(citation)
+            self._citations.clear()
+
+    def _search(self, search: Search) -> None:
+        """As Anthropic's own search (`types/server_tool_use_block.py`, `types/web_search_tool_result_block.py`).
+        OpenAI names no titles with its sources: the address stands in."""
+        self.searches += 1
+        block_id = server_tool_use_id(search.item_id, self._request_id, self._writer.blocks)
+        self._writer.open_tool({"type": "server_tool_use", "id": block_id, "name": "web_search", "input": {}})
+        self._writer.tool_input(orjson.dumps({"query": search.query}).decode())
+        content: Any = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+        if search.urls is not None:
+            content = [_search_result(url) for url in search.urls]
+        self._writer.whole_block(
+            {"type": "web_search_tool_result", "tool_use_id": block_id, "content": content}
+        )
+
+
+def _search_result(url: str) -> dict[str, Any]:
+    result = {"type": "web_search_result", "url": url, "title": url, "page_age": None}
+    return {**result, "encrypted_content": FOREIGN_SEARCH}
+
+
+def _joined(writes: Iterable[Write]) -> Iterable[Write]:
+    for kind, group in groupby(writes, key=lambda write: write[0]):
+        if kind in _PIECES:
+            yield kind, "".join(value for _, value in group)
+        else:
+            yield from group

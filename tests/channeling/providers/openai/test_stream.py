@@ -1,0 +1,230 @@
+"""OpenAI's streams as Anthropic's: the same however they are cut, taken by strict readers, honest at the end."""
+
+import random
+from typing import Any
+
+import anthropic
+import pytest
+from openai.types.responses import ResponseStreamEvent
+from pydantic import TypeAdapter
+
+from channeling.errors import Overloaded, UpstreamFailed
+from channeling.providers.answer_stream import AnswerStream
+from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.openai.stream import OpenAIStream
+from channeling.sse import PING
+from tests.channeling.providers.anthropic.golden import readable
+from tests.channeling.providers.openai.golden_answers import (
+    Transcript,
+    events_of,
+    fed,
+    records_of,
+    transcripts,
+)
+from tests.stand_ins.official_reader import OfficialReader
+from tests.stand_ins.strict_reader import read_strictly
+
+CASES = transcripts()
+BY_NAME = {case.name: case for case in CASES}
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+OFFICIAL = OfficialReader()
+# Not of the API's types: that is what these cases are about.
+UNTYPED = {
+    "trap_042_nested_error_event",
+    "trap_044_unknown_reason",
+    "trap_050_context_overflow",
+    "trap_114_foreign_reasoning",
+    "trap_131_null_arguments",
+    "trap_061_framing",
+    "trap_128_end_mark",
+}
+
+
+def finished(case: Transcript, chunks: list[bytes]) -> tuple[OpenAIStream, bytes]:
+    stream = case.new_stream()
+    return stream, fed(stream, chunks) + stream.finish()
+
+
+@every_case
+def test_golden(case: Transcript) -> None:
+    stream, out = finished(case, [case.upstream])
+    assert out.decode() == case.client.decode()
+    assert readable(stream.facts, stream.emitted, stream.error) == case.facts
+    assert stream.ended
+    assert (
+        stream.finish() == stream.cut() == stream.feed(case.upstream) == stream.fail(Overloaded("x")) == b""
+    )
+
+
+@every_case
+def test_the_transcript_is_of_the_official_types(case: Transcript) -> None:
+    if case.name in UNTYPED:
+        return
+    adapter: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+    for event in events_of(case.upstream):
+        adapter.validate_python(event)
+
+
+@every_case
+def test_byte_by_byte_it_is_the_same(case: Transcript) -> None:
+    stream, out = finished(case, [bytes([byte]) for byte in case.upstream])
+    assert out == case.client
+    assert readable(stream.facts, stream.emitted, stream.error) == case.facts
+
+
+@every_case
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\r"])
+def test_other_line_ends_and_comments_are_the_same(case: Transcript, line_end: bytes) -> None:
+    plain = case.upstream.replace(b"\r\n", b"\n").replace(b"\n\n", b"\n\n: keep-alive\n\n")
+    _, out = finished(case, [plain.replace(b"\n", line_end)])
+    assert out == case.client
+
+
+@every_case
+def test_random_cuts_with_pings_between_are_strict(case: Transcript) -> None:
+    source = random.Random(case.name)
+    for _ in range(20):
+        stream, out, position = case.new_stream(), b"", 0
+        while position < len(case.upstream):
+            step = source.randrange(1, 400)
+            out += stream.feed(case.upstream[position : position + step])
+            position += step
+            if not stream.ended:
+                out += PING
+        out += stream.finish()
+        assert out.replace(PING, b"") == case.client
+        assert readable(stream.facts, stream.emitted, stream.error) == case.facts
+        read_strictly(out)
+
+
+@every_case
+def test_official_sdk_reads_the_same_message(case: Transcript) -> None:
+    strict = read_strictly(case.client)
+    if not case.ends_well:
+        assert strict.error is not None
+        with pytest.raises(anthropic.APIStatusError) as raised:
+            OFFICIAL.read(case.client)
+        assert raised.value.type == strict.error["type"]
+        return
+    assert_same_message(OFFICIAL.read(case.client), strict.message)
+
+
+def assert_same_message(official: dict[str, Any], strict: dict[str, Any]) -> None:
+    """Hold what two readers made of one stream against each other; the SDK completes input that was cut off."""
+    for name in ("id", "model", "role", "type", "stop_reason", "stop_sequence"):
+        assert official[name] == strict[name], name
+    assert (official.get("stop_details") or None) == strict.get("stop_details")
+    assert len(official["content"]) == len(strict["content"])
+    for seen, block in zip(official["content"], strict["content"], strict=True):
+        for name in block.keys() - {"partial_input"}:
+            if not (name == "input" and "partial_input" in block):
+                assert seen[name] == block[name], name
+    for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
+        assert official["usage"][name] == strict["usage"].get(name), name
+
+
+@every_case
+def test_a_cut_at_any_event_ends_in_order(case: Transcript) -> None:
+    records = records_of(case.upstream)
+    for count in range(len(records) + 1):
+        stream = case.new_stream()
+        out = fed(stream, records[:count])
+        was_started, was_ended = stream.started, stream.ended
+        ending = stream.cut(output_tokens=7)
+        assert stream.ended
+        assert stream.cut() == stream.finish() == stream.feed(case.upstream) == b""
+        if was_ended:
+            assert ending == b""
+            continue
+        read = read_strictly(out + ending)
+        if not was_started:
+            assert read.error is not None
+            assert read.error["type"] == "overloaded_error"
+            continue
+        if stream.error is None:
+            assert read.message["stop_reason"] in ("max_tokens", "stop_sequence")
+            assert stream.facts.stop_reason == read.message["stop_reason"]
+            if read.message["stop_reason"] == "max_tokens":
+                assert read.message["usage"]["output_tokens"] == 7
+            assert not stream.facts.output_is_final
+            assert_same_message(OFFICIAL.read(out + ending), read.message)
+
+
+@every_case
+def test_an_upstream_that_ends_early_never_looks_complete(case: Transcript) -> None:
+    for position in range(0, len(case.upstream), 7):
+        stream = case.new_stream()
+        out = stream.feed(case.upstream[:position])
+        ended_upstream = stream.ended
+        out += stream.finish()
+        read = read_strictly(out)
+        if not ended_upstream:
+            assert stream.error is not None
+            assert read.error is not None
+
+
+@every_case
+def test_failing_at_any_event_ends_with_the_error(case: Transcript) -> None:
+    records = records_of(case.upstream)
+    for count in range(len(records)):
+        stream = case.new_stream()
+        out = fed(stream, records[:count])
+        if stream.ended:
+            break
+        metered = stream.emitted.ascii_bytes
+        read = read_strictly(out + stream.fail(UpstreamFailed("it broke")))
+        assert read.error == {"type": "api_error", "message": "it broke"}
+        assert stream.emitted.ascii_bytes == metered
+
+
+def test_pieces_go_out_as_they_come() -> None:
+    """Of the item that may write: a client sees words and arguments at once, whatever waits behind them."""
+    case = BY_NAME["trap_002_interleaved_arguments"]
+    stream, live = case.new_stream(), 0
+    for record in records_of(case.upstream):
+        out = stream.feed(record)
+        if b'"delta":"' in record and b'"output_index":0' in record:
+            live += 1
+            assert out.count(b"input_json_delta") == 1, record
+    assert live == 3
+
+
+def test_what_waits_is_metered_when_it_comes() -> None:
+    case = BY_NAME["trap_002_interleaved_arguments"]
+    stream, metered = case.new_stream(), 0
+    for record, event in zip(records_of(case.upstream), events_of(case.upstream), strict=True):
+        stream.feed(record)
+        if event["type"].endswith(".delta"):
+            metered += len(event["delta"])
+        assert stream.emitted.ascii_bytes == metered
+
+
+def test_the_message_begins_with_its_first_item() -> None:
+    """An error that comes before that can still be answered with its own status."""
+    case = BY_NAME["plain_text"]
+    stream = case.new_stream()
+    created, in_progress, added, *_ = records_of(case.upstream)
+    assert stream.feed(created + in_progress) == b""
+    assert not stream.started
+    assert stream.feed(added).startswith(b"event: message_start\n")
+    assert stream.started
+
+
+def test_an_error_keeps_its_status_and_headers() -> None:
+    stream = BY_NAME["trap_042_error_event"].new_stream()
+    stream.feed(BY_NAME["trap_042_error_event"].upstream)
+    assert stream.failure is not None
+    assert (stream.failure.status, stream.failure.headers) == (429, {"retry-after": "2"})
+
+
+def test_without_thinking_asked_there_is_none() -> None:
+    """A client that did not ask for thinking does not expect its blocks: the first one it gets is the answer."""
+    terms = AnswerTerms("gpt-5.2")
+    stream = OpenAIStream("req_test", terms)
+    read = read_strictly(stream.feed(BY_NAME["trap_014_reasoning_is_sealed"].upstream))
+    assert [block["type"] for block in read.message["content"]] == ["text"]
+
+
+def test_it_is_what_the_pipeline_expects() -> None:
+    stream: AnswerStream = OpenAIStream("req_test", AnswerTerms("gpt-5.2"))
+    assert not stream.started
