@@ -26,11 +26,13 @@ class Exchange:
     body_bytes: int
     sent_ms: int
     max_tokens: int
+    # What the input is taken for where the provider never says; None: by the bytes of the body.
+    input_tokens_estimate: int | None = None
     status: Status = "failed"
     # The request left this machine, so that the provider may have read it.
     may_be_billed: bool = False
-    # A 200 came for an answer that is sent whole.
-    body_began: bool = False
+    # The model has begun to write: a 200 came for an answer that is sent whole, or the beginning of a streamed one.
+    began: bool = False
     # We stopped reading while the provider still wrote: the client left, or this server had to stop.
     abandoned: bool = False
     facts: AnswerFacts = field(default_factory=AnswerFacts)
@@ -52,7 +54,7 @@ class Exchange:
         """
         if not self.may_be_billed or self.refused_by_provider:
             return True
-        nothing_seen = self.facts.usage is None and not self.written_bytes and not self.body_began
+        nothing_seen = self.facts.usage is None and not self.written_bytes and not self.began
         return nothing_seen and not self.abandoned
 
     @property
@@ -101,7 +103,9 @@ def bill_of(
 def _estimated_counts(exchange: Exchange, price: ModelPrice, tokens_per_byte: TokensPerByte) -> TokenCounts:
     counts = exchange.facts.usage
     if counts is None:
-        input_tokens = -(-exchange.body_bytes * _INPUT_TOKENS_PER_1000_BYTES // 1000)
+        input_tokens = exchange.input_tokens_estimate
+        if input_tokens is None:
+            input_tokens = -(-exchange.body_bytes * _INPUT_TOKENS_PER_1000_BYTES // 1000)
         counts = TokenCounts(input_tokens=input_tokens)
     if exchange.streamed or exchange.written_bytes:
         output_tokens = tokens_per_byte.estimate(price.model_id, exchange.written_bytes)

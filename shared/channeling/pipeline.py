@@ -130,6 +130,7 @@ async def _relay(
             query=call.query,
             request_id=call.request_id,
         )
+        exchange.input_tokens_estimate = message_call.input_tokens_estimate
         provider_call = provider_call_of(gateway, call, routed, message_call.request, message_call.second_try)
         if not request.stream:
             return await relay_whole(provider_call, message_call.reader, exchange, call.limits)

@@ -127,7 +127,7 @@ async def _whole_body(call: ProviderCall, exchange: Exchange, limits: Limits) ->
         return _error_body(call, response)
     try:
         # The provider sends the status of such an answer when all of it is written, and billed.
-        exchange.body_began = True
+        exchange.began = True
         body = await _wait_for(read_body(response), limits)
     finally:
         await response.aclose()
@@ -174,7 +174,7 @@ async def relay_stream(
             raise
         await answer.write(stream.fail(error))
     finally:
-        exchange.facts, exchange.emitted = stream.facts, stream.emitted
+        exchange.facts, exchange.emitted, exchange.began = stream.facts, stream.emitted, stream.started
     return None
 
 
@@ -199,7 +199,7 @@ async def _pass_on(
                 data = _take(await reading.next(limits, cut), stream)
             except _Silence:
                 data = b"" if cut.done() else PING
-            if not input_is_known and stream.facts.usage is not None:
+            if not input_is_known and stream.facts.usage is not None and not stream.ended:
                 holding.input_is_known(stream.facts.usage)
                 input_is_known = True
             if data and data != PING and exchange.first_token_ms is None:
@@ -210,7 +210,7 @@ async def _pass_on(
                 await response.aclose()
                 exchange.cut = not stream.ended
                 data += stream.cut("max_tokens", holding.metered_tokens())
-            if data:
+            if data and (answer.started or stream.failure is None):
                 if not answer.started:
                     await answer.start(200, headers)
                 await answer.write(data)
@@ -218,10 +218,16 @@ async def _pass_on(
         await _cancel(watching)
         await reading.stop(stream)
     exchange.status = "failed" if stream.error else "ok"
-    # An error event before any output is a refusal that came late: providers bill nothing for it.
+    # An error event before any output is a refusal that came late: providers bill nothing for it, or say what.
     exchange.refused_by_provider = (
-        not reading.ended and bool(stream.error) and not exchange.written_bytes and not exchange.cut
+        not reading.ended
+        and bool(stream.error)
+        and not exchange.written_bytes
+        and not exchange.cut
+        and not stream.facts.output_is_final
     )
+    if stream.failure is not None and not answer.started:
+        raise stream.failure
 
 
 def _take(chunk: bytes | None, stream: AnswerStream) -> bytes:

@@ -61,7 +61,11 @@ WROTE = Emitted(ascii_bytes=100)
         # A usage of 0 is a usage, and not taken for a missing one.
         (exchange(facts=AnswerFacts(usage=TokenCounts(), output_is_final=True), emitted=WROTE), (0, False)),
         # An answer that came whole without usage is estimated from what it says.
-        (exchange(streamed=False, body_began=True, emitted=WROTE), (300 * 3_000 + 30 * 15_000, True)),
+        (exchange(streamed=False, began=True, emitted=WROTE), (300 * 3_000 + 30 * 15_000, True)),
+        # A stream that began and broke off before a word of text or usage: its input was read.
+        (exchange(began=True), (300 * 3_000, True)),
+        # What is known of the input counts for more than how many bytes it has.
+        (exchange(began=True, input_tokens_estimate=20, emitted=WROTE), (20 * 3_000 + 30 * 15_000, True)),
     ],
 )
 def test_bills(of: Exchange, expected: tuple[int, bool]) -> None:

@@ -90,6 +90,10 @@ class AnswerStream(Protocol):
     def error(self) -> StreamError | None:
         """The error that the stream ended with."""
 
+    @property
+    def failure(self) -> GatewayError | None:
+        """The same error where it can be a whole answer with a status, to a client that was given nothing yet."""
+
     def feed(self, chunk: bytes) -> bytes:
         """Return the events that this chunk completes."""
 

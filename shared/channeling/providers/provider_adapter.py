@@ -56,6 +56,8 @@ class MessageCall:
     request: UpstreamRequest
     reader: AnswerReader
     second_try: SecondTry = no_second_try
+    # What the input is taken for where the provider never says; None: no better guess than by its bytes.
+    input_tokens_estimate: int | None = None
 
 
 class ProviderAdapter(Protocol):

@@ -39,6 +39,7 @@ class AnthropicStream:
         self.started = False
         self.ended = False
         self.error: StreamError | None = None
+        self.failure: GatewayError | None = None  # its own error events go on word for word
         self._request_id = request_id
         self._splitter = SseSplitter(max_record_bytes=max_record_bytes)
         self._usage: dict[str, Any] = {}
