@@ -28,6 +28,20 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class ReadableFormatter(logging.Formatter):
+    """Formats a record for a terminal: as text, and where it has fields as the JSON line of `JsonFormatter`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+        self._json = JsonFormatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Fields may be all that is left of a request (`channeling usage recover`), so none is ever dropped.
+        if isinstance(getattr(record, "fields", None), dict):
+            return self._json.format(record)
+        return super().format(record)
+
+
 def log_json(level: int = logging.INFO) -> None:
     """Send this process's logs to standard error as JSON lines: the product's from `level`, others' warnings."""
     handler = logging.StreamHandler(sys.stderr)

@@ -1,7 +1,6 @@
 """`channeling budget show | adjust | reset | raise | revoke`: a user's budget, seen and changed by an operator."""
 
 import asyncio
-import getpass
 import secrets
 import sys
 import time
@@ -25,6 +24,7 @@ from channeling.window_kind import WindowKind
 from channeling_cli.amounts import microdollars
 from channeling_cli.deployment import open_deployment
 from channeling_cli.failure import CommandFailed, ExitCode
+from channeling_cli.operator_name import operator_name
 from channeling_cli.options import AsJson, InProject, Profile, Region, Stack, Target
 from channeling_cli.output import print_facts, print_json, print_line
 
@@ -261,14 +261,7 @@ def _tell_adjusted(books: _Books, window: WindowKind, done: operations.Adjusted,
 
 
 def _order(actor: str | None, reason: str) -> Order:
-    if actor is None:
-        try:
-            actor = getpass.getuser()
-        except (OSError, KeyError) as error:
-            raise CommandFailed(
-                "your login name is not known", next_step="add --actor NAME", exit_code=ExitCode.USAGE
-            ) from error
-    return Order(new_hold_id(int(time.time()), secrets.token_bytes), actor, reason)
+    return Order(new_hold_id(int(time.time()), secrets.token_bytes), operator_name(actor), reason)
 
 
 def _confirm(question: str, *, yes: bool) -> None:

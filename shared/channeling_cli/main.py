@@ -11,7 +11,14 @@ from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.errors import ProjectError, ProjectMissing
 from channeling.projects.key_file_cipher import KeyFileError
 from channeling.settings import SettingsError
-from channeling_cli import budget_commands, key_commands, project_commands, secret_commands, token_commands
+from channeling_cli import (
+    budget_commands,
+    key_commands,
+    project_commands,
+    secret_commands,
+    token_commands,
+    usage_commands,
+)
 from channeling_cli.doctor_command import doctor
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDBFailed
 from channeling_cli.event_command import event
@@ -32,6 +39,7 @@ app.add_typer(key_commands.app, name="key")
 app.add_typer(secret_commands.app, name="secret")
 app.add_typer(token_commands.app, name="token")
 app.add_typer(budget_commands.app, name="budget")
+app.add_typer(usage_commands.app, name="usage")
 app.command("event")(event)
 app.command("doctor")(doctor)
 

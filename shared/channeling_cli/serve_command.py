@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from channeling.json_logs import ReadableFormatter
 from channeling.settings import MAX_REQUEST_S_LIMIT, Settings
 from channeling_cli.amounts import microdollars, usd_text
 from channeling_cli.banner import Banner, command_to_type, print_banner
@@ -49,9 +50,9 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Run Channeling on this machine until Ctrl-C."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(ReadableFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     environ = dict(os.environ)
     if max_request_seconds is not None:
         environ["CHANNELING_MAX_REQUEST_SECONDS"] = str(max_request_seconds)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from channeling.json_logs import JsonFormatter
+from channeling.json_logs import JsonFormatter, ReadableFormatter
 
 
 def test_fields_become_keys_and_cannot_take_the_place_of_others() -> None:
@@ -31,3 +31,11 @@ def test_an_exception_is_in_the_same_line() -> None:
     assert "\n" not in line
     assert "ValueError: broken" in json.loads(line)["exception"]
     assert sys.exc_info() == (None, None, None)
+
+
+def test_at_a_terminal_fields_are_kept_as_the_same_json_line() -> None:
+    """What carries nothing is text for people; what carries fields loses none of them."""
+    record = logging.LogRecord("channeling.x", logging.ERROR, __file__, 1, "not %s", ("settled",), None)
+    assert ReadableFormatter().format(record) == "ERROR channeling.x: not settled"
+    record.fields = {"cost": 12}
+    assert ReadableFormatter().format(record) == JsonFormatter().format(record)

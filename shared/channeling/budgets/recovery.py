@@ -17,7 +17,7 @@ from typing import Literal
 
 from channeling.budgets.correction import correction_id, key_of_adjustment
 from channeling.budgets.item import Adjustment, BudgetItem
-from channeling.budgets.operations import finish_adjustment
+from channeling.budgets.operations import Order, finish_adjustment
 from channeling.budgets.settlement import end_hold, settle_hold
 from channeling.budgets.store import BudgetStore, Hold, Refused, window_of
 from channeling.budgets.unsettled_log import Unsettled
@@ -102,8 +102,9 @@ async def recover(
 ) -> Recovered:
     """Bring a request's bill and budget to what its log line says; again, or at the same time, is harmless.
 
-    Raises RecoveryRefused and StoreUnavailable.
+    Raises RecoveryRefused and StoreUnavailable, and OperationRefused for an actor's name that cannot be.
     """
+    Order(unsettled.hold_id, actor, "recovered from the log")
     done: Literal["settled", "corrected", "nothing"] = "nothing"
     taken: Step | None = None
     for _ in range(_MAX_TRIES):
