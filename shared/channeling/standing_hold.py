@@ -177,9 +177,12 @@ class StandingHold:
     async def _lower_to(self, amount: int) -> _Change:
         try:
             item = await self._budgets.change_hold(self._hold, amount, limit=None)
-        except (Refused, StoreUnavailable):
-            # Settling reads the hold as it stands in the store, whatever it is believed to be here.
+        except Refused:
             return _Change(self._hold)
+        except StoreUnavailable:
+            # Made or not: a bill above what is believed to be held looks at the hold again before its record is
+            # written, one below it does not. So of the two amounts the smaller one is believed.
+            return _Change(replace(self._hold, amount=amount))
         return _Change(replace(self._hold, amount=amount), item)
 
     async def _raise_to(self, amount: int) -> _Change:

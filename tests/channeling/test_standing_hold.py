@@ -8,6 +8,7 @@ import pytest
 from channeling.admit import Admitted
 from channeling.budgets.admission import Held
 from channeling.budgets.quote import Quote
+from channeling.budgets.settlement import end_hold
 from channeling.budgets.store import BudgetStore
 from channeling.errors import StoreUnavailable
 from channeling.output_meter import OutputMeter
@@ -216,6 +217,24 @@ async def test_input_that_was_not_needed_is_given_back_when_money_is_short(proto
     stream = await stream_of(protocol, limit=1_500, expected=1_000)
     stream.standing.input_is_known(TokenCounts(input_tokens=20))
     assert await stream.settled_change() == 1_020
+
+
+@pytest.mark.parametrize("applies", [True, False], ids=["applied", "not applied"])
+@pytest.mark.parametrize("bill", [900, 1_020, 1_060, 1_100])
+async def test_a_bill_is_settled_whole_where_a_giving_back_was_not_answered(
+    protocol: Protocol, applies: bool, bill: int
+) -> None:
+    """I2: a record never says more than what the hold, given back or not, can be settled at."""
+    budgets = LosesAnswers(protocol.budgets._dynamodb, protocol.budgets._table)
+    budgets.lost, budgets.applies = 1, applies
+    stream = await stream_of(protocol, limit=1_500, expected=1_000, budgets=budgets)
+    stream.standing.input_is_known(TokenCounts(input_tokens=20))
+    hold = await stream.standing.last()
+    record = protocol.record(hold, bill)
+    ended = await end_hold(protocol.budgets, protocol.usage, hold, record, limit=1_500)
+    assert (ended.record.cost, ended.record.uncollected) == (bill, 0)
+    assert ended.item.window is not None
+    assert ended.item.window.settled == ended.item.window.committed == bill
 
 
 async def test_a_window_that_rolls_is_extended_where_it_was_held(protocol: Protocol) -> None:
