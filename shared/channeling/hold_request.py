@@ -13,6 +13,7 @@ from channeling.budgets.operations import finish_adjustment
 from channeling.budgets.quote import Quote, quote_request
 from channeling.budgets.settlement import key_of_record, reclaim_hold, release_unconfirmed
 from channeling.budgets.store import Hold
+from channeling.budgets.unsettled_log import NOT_SETTLED, unsettled_fields
 from channeling.call import Call
 from channeling.caller import Caller, Routed
 from channeling.errors import StoreUnavailable, UpstreamFailed
@@ -114,7 +115,8 @@ async def _release_unconfirmed(gateway: Gateway, call: Call, ask: HoldAsk, reque
             await release_unconfirmed(gateway.budgets, gateway.usage, ask, record)
     except (TimeoutError, StoreUnavailable):
         # Should it have landed, it is billed at what it held once it has expired: nothing says otherwise.
-        _log.error("request %s: its hold could neither be confirmed nor released", call.request_id)
+        # But this line: `channeling usage recover` then gives it back.
+        _log.error(NOT_SETTLED, extra={"fields": unsettled_fields(record, ask.limit)})
 
 
 def _needs_no_reserve(outcome: NotHeld, amount: int) -> bool:

@@ -48,6 +48,8 @@ class CountedDynamoDB:
         self.calls: list[tuple[str, str]] = []
         self.is_down = False
         self.answers_to_lose = 0
+        # The next update is applied, and with its answer all of the store is lost.
+        self.goes_after_update = False
 
     async def get(self, table: str, key: Item) -> Item | None:
         self._note("get", table)
@@ -60,6 +62,9 @@ class CountedDynamoDB:
     async def update(self, update: Update) -> Item:
         self._note("update", update.table)
         after = await self._store.update(update)
+        if self.goes_after_update:
+            self.goes_after_update, self.is_down = False, True
+            raise StoreUnavailable("the budget store did not answer")
         if self.answers_to_lose:
             self.answers_to_lose -= 1
             raise StoreUnavailable("the budget store did not answer")
@@ -96,6 +101,7 @@ class GatewayServer:
     clock: Clock = field(default_factory=SystemClock)
     # Whose token, budget and records are meant where none is named.
     user: str = "user-1"
+    openai_base_url: str = "http://127.0.0.1:9/v1"
 
     def __enter__(self) -> Self:
         self._dynamodb = BotocoreDynamoDB(self.store.client())
@@ -106,7 +112,7 @@ class GatewayServer:
                 tables=self.tables,
                 base_urls={
                     "anthropic": self.anthropic_base_url,
-                    "openai": "http://127.0.0.1:9/v1",
+                    "openai": self.openai_base_url,
                     "openrouter": "http://127.0.0.1:9/api/v1",
                 },
             ),
