@@ -64,10 +64,10 @@ def _windows_differ(
         for window, cost in rollup.cost_by_window.items():
             kind, start_s = window.split("#")
             by_rollups[rollup.partition.project_id, rollup.user_id, kind, int(start_s)] += cost
-    for window in sorted(by_records.keys() | by_rollups.keys() | settled.keys()):
-        amounts = by_records[window], by_rollups[window], settled.get(window, by_records[window])
+    for key in sorted(by_records.keys() | by_rollups.keys() | settled.keys()):
+        amounts = by_records[key], by_rollups[key], settled.get(key, by_records[key])
         if len(set(amounts)) > 1:
-            yield f"window {window}: records {amounts[0]}, rollups {amounts[1]}, settled {amounts[2]}"
+            yield f"window {key}: records {amounts[0]}, rollups {amounts[1]}, settled {amounts[2]}"
 
 
 def _amounts_of_record(record: UsageRecord) -> Iterator[tuple[str, int]]:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from channeling.budgets.hold_id import new_hold_id
@@ -19,7 +19,7 @@ from channeling.usage.record import (
     shard_of,
     usage_record,
 )
-from channeling.usage.rollup import Rollup
+from channeling.usage.rollup import Rollup, rollup_item
 from channeling.usage.rollup_reader import RollupReader
 from channeling.usage.rollup_store import RollupStore
 from channeling.usage.store import UsageStore
@@ -109,6 +109,10 @@ class RolledUpHours:
         reader = RollupReader(self.dynamodb, self.tables.usage, self.clock)
         found = reader.read(project, NOON_HOUR + from_hour, NOON_HOUR + until_hour, user_id=user)
         return [rollup async for rollup in found]
+
+    async def distort(self, rollup: Rollup) -> None:
+        """Write something wrong over a rollup: 999 nanodollars uncollected."""
+        await self.dynamodb.put(self.tables.usage, rollup_item(replace(rollup, uncollected=999)))
 
     async def stored(self, hour: int = 0, *, project: str = "demo") -> list[Rollup]:
         """Return the rollups that stand for an hour, whatever their state."""
