@@ -6,12 +6,18 @@ answers like it) with botocore's low-level client in threads, `boto3` not needed
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from channeling.errors import StoreUnavailable
+
+# A write that meets a transaction on its item is refused and has not been applied (Amazon DynamoDB API Reference,
+# UpdateItem: TransactionConflictException, ReplicatedWriteConflictException); botocore's standard mode does not try
+# again. A transaction takes tens of milliseconds, so that a few waits outlive it.
+_CONFLICTS = {"TransactionConflictException", "ReplicatedWriteConflictException"}
+_CONFLICT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 Value = None | bool | int | str | bytes | list["Value"] | dict[str, "Value"]
 Item = dict[str, Value]
@@ -23,6 +29,10 @@ class ConditionFailed(Exception):
     def __init__(self, item: Item | None) -> None:
         super().__init__("the condition of a write did not hold")
         self.item = item
+
+
+class WriteConflict(StoreUnavailable):
+    """A write met a transaction on its item and was not applied; the door itself tries again before it says so."""
 
 
 class TransactionRefused(Exception):
@@ -147,8 +157,15 @@ def to_attributes(item: Mapping[str, Value]) -> dict[str, Any]:
 class BotocoreDynamoDB:
     """`DynamoDB` over botocore's low-level client (thread-safe), each call on a worker thread."""
 
-    def __init__(self, client: Any, *, threads: int = 64) -> None:
+    def __init__(
+        self,
+        client: Any,
+        *,
+        threads: int = 64,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._client = client
+        self._pause = pause
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="dynamodb")
 
     def close(self) -> None:
@@ -229,6 +246,11 @@ class BotocoreDynamoDB:
 
     async def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
+        for pause_s in _CONFLICT_PAUSES_S:
+            try:
+                return await loop.run_in_executor(self._executor, _answer_of, operation, arguments)
+            except WriteConflict:
+                await self._pause(pause_s)
         return await loop.run_in_executor(self._executor, _answer_of, operation, arguments)
 
 
@@ -260,6 +282,7 @@ def _answer_of(operation: Callable[..., dict[str, Any]], arguments: dict[str, An
         if code == "TransactionCanceledException":
             reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
             raise TransactionRefused(reasons) from error
-        raise StoreUnavailable(f"the budget store refused a call ({code})") from error
+        kind = WriteConflict if code in _CONFLICTS else StoreUnavailable
+        raise kind(f"the budget store refused a call ({code})") from error
     except BotoCoreError as error:
         raise StoreUnavailable("the budget store did not answer") from error
