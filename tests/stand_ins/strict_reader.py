@@ -137,8 +137,9 @@ class _StrictReader:
         self._check(self._open is None, "message_delta inside a block")
         self._check(isinstance(data["usage"]["output_tokens"], int), "message_delta without usage")
         for block in self.result.message["content"]:
-            cut_off = "partial_input" in block and data["delta"]["stop_reason"] != "max_tokens"
-            self._check(not cut_off, f"tool input that is no JSON: {block}")
+            # The length, or a classifier, may end an answer in the middle of a call.
+            may_break = data["delta"]["stop_reason"] in ("max_tokens", "refusal")
+            self._check(may_break or "partial_input" not in block, f"tool input that is no JSON: {block}")
         self._delta_seen = True
         self.result.message |= data["delta"]
         self.result.message["usage"] |= {

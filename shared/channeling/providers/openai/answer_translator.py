@@ -154,6 +154,8 @@ class AnswerTranslator:
             self._start()
             self._blocks.write(writes)
             if self._blocks.stopped_at is not None:
+                if self._items.has_broken_call:
+                    raise broken_call()
                 self._end_well("stop_sequence", stop_sequence=self._blocks.stopped_at)
                 return
 

@@ -95,6 +95,11 @@ def error_answer(status: int, headers: Mapping[str, str], body: bytes, *, api_ke
     return Replacement(_of_status(status, headers, _error_of(body)), original_answer(status, body))
 
 
+def refuses_reasoning(body: bytes) -> bool:
+    """Say whether an error answer is about reasoning of before, which the account or model cannot take back."""
+    return _is_about_reasoning(_error_of(body))
+
+
 def stream_error(error: Mapping[str, Any]) -> GatewayError:
     """Return the error that a stream, or an answer under status 200, ends with: `code` and `message` decide."""
     known = _of_code(error, {})
@@ -140,7 +145,7 @@ def _of_code(error: Mapping[str, Any], headers: Mapping[str, str]) -> GatewayErr
         return account_refused()
     if _is_too_long(code, error, said):
         return InvalidRequest(_too_long(said))
-    if code == "invalid_encrypted_content" or any(words in said.lower() for words in _REASONING_WORDS):
+    if _is_about_reasoning(error):
         return InvalidRequest(f"Invalid `signature` in `thinking` block: {said}")
     if code == "rate_limit_exceeded":
         return _rate_limited(said, error, headers)
@@ -151,6 +156,13 @@ def _of_code(error: Mapping[str, Any], headers: Mapping[str, str]) -> GatewayErr
     if code in FAILED_CODES:
         return UpstreamFailed(said)
     return None
+
+
+def _is_about_reasoning(error: Mapping[str, Any]) -> bool:
+    if error.get("code") == "invalid_encrypted_content":
+        return True
+    said = _said(error).lower()
+    return any(words in said for words in _REASONING_WORDS)
 
 
 def _is_too_long(code: str | None, error: Mapping[str, Any], said: str) -> bool:
