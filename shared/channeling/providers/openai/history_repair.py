@@ -29,11 +29,6 @@ def repaired(items: Iterable[Item], *, labels_phases: bool) -> list[Item]:
     return followed
 
 
-def without_reasoning(items: Iterable[Item]) -> list[Item]:
-    """Return the items without replayed reasoning, for one more try after its ciphertext was refused."""
-    return [item for item in items if item["type"] != "reasoning"]
-
-
 def _paired(items: Iterable[Item]) -> list[Item]:
     """Give calls and outputs ids of OpenAI's form, a new one to a call whose id another one had before.
 

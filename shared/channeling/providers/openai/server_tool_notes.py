@@ -34,7 +34,9 @@ _READABLE = frozenset(
         "stderr",
         "return_code",
         "error_code",
+        "error_message",
         "tool_name",
+        "content",
         "lines",
         "page_age",
         "retrieved_at",
@@ -57,16 +59,14 @@ def server_tool_note(block: Mapping[str, Any], place: Place) -> str:
             raise invalid((*place, "input"), f"{error}: it is nested too deeply") from error
         return f"[Called {text_of(block, 'name', place)} with {arguments}]"
     kind = block["type"].removesuffix("_tool_result")
+    verb = "failed with" if block.get("is_error") is True else "returned"
     readable = "; ".join(_readable(block.get("content")))
-    return f"[{kind} returned: {readable or 'nothing that can be shown'}]"
+    return f"[{kind} {verb}: {readable or 'nothing that can be shown'}]"
 
 
 def _readable(content: Any) -> Iterator[str]:
     """Yield the readable texts of a result in their order, without recursion: depth is the sender's choice."""
-    if isinstance(content, str):
-        yield content
-        return
-    stack = [content]
+    stack: list[Any] = [{"content": content}]
     while stack:
         node = stack.pop()
         if isinstance(node, list):
@@ -74,9 +74,10 @@ def _readable(content: Any) -> Iterator[str]:
         elif isinstance(node, dict):
             if node.get("type") == "base64":
                 continue
-            yield from (
-                str(value)
-                for key, value in node.items()
-                if key in _READABLE and isinstance(value, str | int) and value != ""
-            )
+            yield from (text for key, value in node.items() if key in _READABLE for text in _texts(value))
             stack.extend(value for value in reversed(node.values()) if isinstance(value, dict | list))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    values = value if isinstance(value, list) else [value]
+    yield from (str(text) for text in values if isinstance(text, str | int) and text != "")

@@ -1,7 +1,7 @@
 """The golden requests for OpenAI: what a client asked, what goes up, and what the answer's reader is told.
 
-A case is a folder with `request.json` and either `upstream_request.json` with `request_terms.json`, or `refusal.txt`. Cases
-named `trap_<number>_…` are about situations in which gateways were seen to fail.
+A case is a folder with `request.json` and either `upstream_request.json` and `request_terms.json`, or
+`refusal.txt`. Cases named `trap_<number>_…` are about situations in which gateways were seen to fail.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def cases() -> list[Case]:
 
 
 def readable(terms: AnswerTerms) -> dict[str, Any]:
-    """Return what the answer's reader is told, in the form of `request_terms.json`: defaults and the estimate left out."""
+    """Return what the answer's reader is told as in `request_terms.json`: without defaults and the estimate."""
     default = AnswerTerms(terms.model)
     values = {name.name: getattr(terms, name.name) for name in fields(terms)}
     return {
