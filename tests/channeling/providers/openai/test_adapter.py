@@ -1,4 +1,4 @@
-"""What goes up to OpenAI is the Responses API's, with nothing of the client's beside it; it bounds what is billed."""
+"""What goes up to OpenAI is the Responses API's, with nothing of the client's beside it; it bounds the bill."""
 
 import json
 from typing import Any
