@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest
-from channeling.pricing.allowances import allowance_tokens
+from channeling.pricing.allowances import IMAGE_TOKENS, allowance_tokens
 from channeling.pricing.bound import (
     PossibleTerms,
     amount_nanousd,
@@ -96,17 +96,21 @@ def quote_request(
     least_tokens: int,
     allow_unbounded_tools: bool,
     count_rounds: bool = True,
+    image_tokens: int = IMAGE_TOKENS,
 ) -> Quote:
     """Quote a request that any of `prices` may be billed at: its model's, its fallbacks', its advisors'.
 
-    `max_tokens` is the most output that the provider can be made to bill, `least_tokens` the least of use.
+    `max_tokens` is the most output that the provider can be made to bill, `least_tokens` the least of use,
+    `image_tokens` the most input that an image can become.
 
     Without `count_rounds` what server tools bring in is left out: for projects that allow that. Raises
     InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
     """
     possible = possible_terms(request)
     context_window = max(price.context_window or UNLISTED_CONTEXT_WINDOW for price in prices)
-    input_tokens = len(request.raw) + allowance_tokens(_tool_types(request), request.image_count)
+    input_tokens = len(request.raw) + allowance_tokens(
+        _tool_types(request), request.image_count, image_tokens=image_tokens
+    )
     if request.has_unmeasured_sources or request.has_provider_state:
         input_tokens = max(input_tokens, context_window)
     rounds = _server_tool_rounds(request) if count_rounds else 0

@@ -1,4 +1,4 @@
-"""Input that Anthropic bills beyond the bytes of the body: prompts it adds for tools, and what images become.
+"""Input that providers bill beyond the bytes of the body: prompts they add for tools, and what images become.
 
 Documented figures, each for the models that need most of it, then rounded up generously, since newer tokenizers
 count the same text up to a third higher:
@@ -10,7 +10,9 @@ count the same text up to a third higher:
 - an image: one token for each 28 × 28 pixels, at most 4,784 after the resizing that Claude Opus 4.7 and later do
   (platform.claude.com/docs/en/build-with-claude/vision, "Image costs")
 
-The definitions of server tools and toolsets have no published size: theirs are our own safe guesses.
+The definitions of server tools and toolsets have no published size: theirs are our own safe guesses. The figures
+are Anthropic's; of other providers, the tools that it defines go up as functions that are smaller than these, and
+what an image becomes is theirs to say.
 """
 
 import re
@@ -37,15 +39,16 @@ _TOOL_TOKENS: dict[str, int] = {
 _DATE = re.compile(r"_[0-9]{8}\Z")
 
 
-def allowance_tokens(tool_types: Sequence[str], images: int) -> int:
+def allowance_tokens(tool_types: Sequence[str], images: int, *, image_tokens: int = IMAGE_TOKENS) -> int:
     """Return the tokens of input to hold beyond what the bytes of the body bound.
 
     `tool_types` has the `type` of each tool in the body, "custom" for those without one; a type that we do not know
-    is counted as the largest. `images`: how many the messages hold, whatever their size.
+    is counted as the largest. `images`: how many the messages hold, whatever their size; `image_tokens`: the most
+    that one can become.
 
     Raises ValueError when `images` is below 0.
     """
     if images < 0:
         raise ValueError(f"images must be at least 0, not {images!r}")
     definitions = sum(_TOOL_TOKENS.get(_DATE.sub("", tool), UNKNOWN_TOOL_TOKENS) for tool in tool_types)
-    return definitions + (TOOL_PROMPT_TOKENS if tool_types else 0) + images * IMAGE_TOKENS
+    return definitions + (TOOL_PROMPT_TOKENS if tool_types else 0) + images * image_tokens

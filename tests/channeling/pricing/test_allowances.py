@@ -25,6 +25,10 @@ def test_at_least_what_is_documented_and_at_most_two_and_a_half_times_that(
     assert documented <= allowance_tokens(tool_types, images) <= documented * 2.5
 
 
+def test_images_are_counted_as_their_provider_counts_them() -> None:
+    assert allowance_tokens([], 3, image_tokens=50_000) == 150_000
+
+
 def test_nothing_is_added_to_plain_text() -> None:
     assert allowance_tokens([], 0) == 0
 
