@@ -9,8 +9,9 @@ import pytest
 from tests.channeling.budgets.conftest import protocol
 from tests.dynamodb_local.dynamodb_local import DynamoDBLocal, running_dynamodb_local
 from tests.fetched_tools import ToolMissing, dynamodb_local
+from tests.money.books import books
 
-__all__ = ["protocol"]
+__all__ = ["books", "protocol"]
 
 
 @pytest.fixture(scope="session")

@@ -2,5 +2,6 @@
 
 from tests.channeling.budgets.conftest import protocol
 from tests.channeling.gateway.conftest import gateway, standing_gateway, standing_upstream, upstream
+from tests.money.books import books
 
-__all__ = ["gateway", "protocol", "standing_gateway", "standing_upstream", "upstream"]
+__all__ = ["books", "gateway", "protocol", "standing_gateway", "standing_upstream", "upstream"]

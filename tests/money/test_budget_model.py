@@ -56,8 +56,9 @@ from tests.stand_ins.clock import SetClock
 TABLES = TableNames.with_prefix("model")
 T = TypeVar("T")
 FAULTS = st.lists(st.sampled_from(["none", "lost", "refused", "twice"]), max_size=5)
-AMOUNTS = st.sampled_from([0, 1, 99, 100, 250, 400, 700])
-LIMITS = st.sampled_from([0, 300, 500, 1_000])
+# Few and simple, so that sums often come to a limit exactly, or to one nanodollar more.
+AMOUNTS = st.sampled_from([0, 1, 50, 100, 199, 200])
+LIMITS = st.sampled_from([0, 100, 200, 300])
 
 
 @dataclass
@@ -235,7 +236,7 @@ class Budget(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.protocol.clock.now_s += seconds
 
-    @rule(amount=st.sampled_from([-700, -100, -1, 50, 600]), faults=FAULTS, again=st.booleans())
+    @rule(amount=st.sampled_from([-200, -100, -1, 50, 200]), faults=FAULTS, again=st.booleans())
     def adjust(self, amount: int, faults: list[str], again: bool) -> None:
         order = self.order()
 
@@ -282,7 +283,7 @@ class Budget(RuleBasedStateMachine):
         self.loop.run(self.protocol.budgets.intend_adjustment(self.key, adjustment))
         self.model.pending = amount
 
-    @rule(amount=st.sampled_from([0, 200, 900]), faults=FAULTS)
+    @rule(amount=st.sampled_from([0, 50, 100]), faults=FAULTS)
     def raise_the_limit(self, amount: int, faults: list[str]) -> None:
         order = self.order()
 
@@ -395,7 +396,7 @@ def named(outcome: Held | NotHeld) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    "examples", [150, pytest.param(3_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+    "examples", [300, pytest.param(3_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 )
 def test_the_protocol_does_what_the_model_does(caplog: pytest.LogCaptureFixture, examples: int) -> None:
     """Any operations in any order: the same outcome, the same budget, the same records."""
