@@ -53,6 +53,7 @@ async def hold_request(
             least_tokens=routed.adapter.least_max_tokens(request, routed.target.model),
             allow_unbounded_tools=unbounded,
             count_rounds=count_rounds,
+            image_tokens=routed.adapter.greatest_image_tokens(routed.target.model),
         )
 
     async def reclaim(hold: Hold) -> None:

@@ -69,6 +69,9 @@ class ProviderAdapter(Protocol):
     def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
         """Return the most output tokens that the upstream `model` can be made to write, and bill, as asked."""
 
+    def greatest_image_tokens(self, model: str) -> int:
+        """Return the most input tokens that the upstream `model` makes of one image in the body."""
+
     def message_call(
         self,
         request: MessageRequest,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from channeling.message_request import MessageRequest
+from channeling.pricing.allowances import IMAGE_TOKENS
 from channeling.providers.answer_stream import AnswerStream
 from channeling.providers.anthropic.errors import relay_or_replace
 from channeling.providers.anthropic.request import (
@@ -45,6 +46,9 @@ class AnthropicAdapter:
 
     def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
         return request.greatest_max_tokens
+
+    def greatest_image_tokens(self, model: str) -> int:
+        return IMAGE_TOKENS
 
     def message_call(
         self,

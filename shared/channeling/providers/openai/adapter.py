@@ -12,6 +12,7 @@ from channeling.providers.answer_stream import AnswerStream
 from channeling.providers.error_answer import Relay, Replacement
 from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.errors import error_answer, refuses_reasoning
+from channeling.providers.openai.image_tokens import greatest_image_tokens
 from channeling.providers.openai.model_traits import traits_of
 from channeling.providers.openai.output_limits import least_max_tokens, output_tokens_asked
 from channeling.providers.openai.request import translate_request
@@ -58,6 +59,9 @@ class OpenAIAdapter:
 
     def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
         return output_tokens_asked(request.max_tokens or 0, traits_of(model))
+
+    def greatest_image_tokens(self, model: str) -> int:
+        return greatest_image_tokens(model)
 
     def message_call(
         self,
