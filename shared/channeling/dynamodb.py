@@ -19,7 +19,19 @@ from channeling.errors import StoreUnavailable
 _CONFLICTS = {"TransactionConflictException", "ReplicatedWriteConflictException"}
 _CONFLICT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 
-Value = None | bool | int | str | bytes | list["Value"] | dict[str, "Value"]
+
+@dataclass(frozen=True, slots=True)
+class ForeignValue:
+    """An attribute of a form that this product never writes: a set, or a number that is not whole.
+
+    Somebody else wrote it. It is no error to meet it in an item; whoever needs the attribute refuses its type.
+    """
+
+    kind: str
+    text: str
+
+
+Value = None | bool | int | str | bytes | list["Value"] | dict[str, "Value"] | ForeignValue
 Item = dict[str, Value]
 
 
@@ -124,14 +136,14 @@ def to_attribute(value: Value) -> dict[str, Any]:
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Value:
-    """Return the plain value of DynamoDB's typed form; numbers must be whole (this product stores no others)."""
+    """Return the plain value of DynamoDB's typed form, or a ForeignValue."""
     ((kind, value),) = attribute.items()
     match kind:
         case "NULL":
             return None
         case "BOOL":
             return bool(value)
-        case "N":
+        case "N" if _is_whole(value):
             return int(value)
         case "S":
             return str(value)
@@ -141,7 +153,11 @@ def from_attribute(attribute: Mapping[str, Any]) -> Value:
             return [from_attribute(element) for element in value]
         case "M":
             return {name: from_attribute(element) for name, element in value.items()}
-    raise TypeError(f"DynamoDB attribute type {kind} is not used here")
+    return ForeignValue(kind, str(value))
+
+
+def _is_whole(number: str) -> bool:
+    return number.removeprefix("-").isdecimal()
 
 
 def to_item(attributes: Mapping[str, Any]) -> Item:

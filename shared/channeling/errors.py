@@ -12,6 +12,7 @@ GatewayError
 │   └── BudgetHeld        429 rate_limit_error        retry-after: 1; the rest is held by requests in flight
 ├── BudgetExceeded        429 rate_limit_error        x-should-retry: false; the budget is spent
 ├── UpstreamFailed        500 api_error               the provider failed, or refused the project's account
+├── PriceUnreadable       500 api_error               x-should-retry: false; an operator has to mend a custom price
 └── Overloaded            529 overloaded_error        retry-after
     └── StoreUnavailable  529 overloaded_error        DynamoDB or KMS unreachable: we fail closed
 
@@ -131,6 +132,13 @@ class BudgetExceeded(GatewayError):
 
 class UpstreamFailed(GatewayError):
     """The provider failed, broke off, or refused this project's credentials or account."""
+
+
+class PriceUnreadable(GatewayError):
+    """A custom price that may hold for the model cannot be read: refused rather than billed at another price."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"x-should-retry": "false"})
 
 
 class Overloaded(GatewayError):

@@ -1,13 +1,10 @@
 """What one process keeps between requests: stores, caches and prices, none of it any user's prompt or answer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from channeling.budgets.store import BudgetStore
 from channeling.doors import Doors
-from channeling.dynamodb import Item
 from channeling.enforcement import Enforcement
-from channeling.pricing.custom_price import CustomPrice, parse_custom_price
 from channeling.pricing.model_price import Rates
 from channeling.pricing.price_book import PriceBook
 from channeling.pricing.price_table import PriceTable
@@ -47,10 +44,13 @@ class Gateway:
     async def price_book(self, project: Project) -> PriceBook:
         """Return the prices that hold for a project."""
         ceiling_input = self.settings.ceiling_input_nanousd_per_mtok
+        everywhere = await self.projects.global_prices()
         return PriceBook(
             default=self.price_table,
-            project_prices=_custom_prices(project.price_items),
-            global_prices=_custom_prices(await self.projects.global_prices()),
+            project_prices=project.prices.prices,
+            global_prices=everywhere.prices,
+            unreadable_project_prices=project.prices.unreadable,
+            unreadable_global_prices=everywhere.unreadable,
             ceiling=Rates(
                 input=ceiling_input,
                 output=self.settings.ceiling_output_nanousd_per_mtok,
@@ -81,11 +81,4 @@ def open_gateway(settings: Settings, doors: Doors) -> Gateway:
         price_table=PriceTable.load(),
         tokens_per_byte=TokensPerByte(),
         outputs=OutputHistory(),
-    )
-
-
-def _custom_prices(items: Sequence[Item]) -> tuple[CustomPrice, ...]:
-    return tuple(
-        parse_custom_price({key: value for key, value in item.items() if key not in ("pk", "sk")})
-        for item in items
     )

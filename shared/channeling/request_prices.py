@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from channeling.errors import PriceUnreadable
 from channeling.message_request import MessageRequest
 from channeling.pricing.model_price import ModelPrice
 from channeling.pricing.price_book import PriceBook
@@ -22,11 +23,21 @@ class RequestPrices:
         return self.book.price_of(self.provider, model, self.at_s)
 
     def possible(self, request: MessageRequest) -> list[ModelPrice]:
-        """Return what any part of the answer may be billed at: the model's price, fallbacks' and advisors'."""
+        """Return what any part of the answer may be billed at: the model's price, fallbacks' and advisors'.
+
+        Raises PriceUnreadable where one of them is not known because a custom price cannot be read.
+        """
         names = [self.upstream_model, *(fallback.model for fallback in request.fallbacks)]
         names += [tool.model for tool in request.builtin_tools if tool.model is not None]
         if request.has_default_fallbacks:
             names += [model.model_id for model in self.book.default.models(self.provider)]
+        for name in names:
+            unreadable = self.book.unreadable_for(self.provider, name, self.at_s)
+            if unreadable is not None:
+                raise PriceUnreadable(
+                    f"the custom price {unreadable.name!r}, which may hold for model {name!r}, cannot be read:"
+                    f" {unreadable.reason}"
+                )
         return [self.of(name) for name in names]
 
     def billed(self, request: MessageRequest, answered_by: str | None) -> ModelPrice:

@@ -7,7 +7,15 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 
-from channeling.dynamodb import BotocoreDynamoDB, ConditionFailed, TransactionRefused, Update
+from channeling.dynamodb import (
+    BotocoreDynamoDB,
+    ConditionFailed,
+    ForeignValue,
+    TransactionRefused,
+    Update,
+    from_attribute,
+    to_attribute,
+)
 from channeling.errors import StoreUnavailable
 
 HOLD = Update(
@@ -134,3 +142,29 @@ def test_botocore_still_has_these_names() -> None:
     for operation in ("UpdateItem", "PutItem"):
         names = {shape.name for shape in model.operation_model(operation).error_shapes}
         assert set(CONFLICTS) <= names
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ({"N": "7"}, 7),
+        ({"N": "-12"}, -12),
+        ({"N": "9" * 38}, int("9" * 38)),
+        ({"N": "2.5"}, ForeignValue("N", "2.5")),
+        ({"N": "-0.5"}, ForeignValue("N", "-0.5")),
+        ({"N": "1E-130"}, ForeignValue("N", "1E-130")),
+        ({"SS": ["a"]}, ForeignValue("SS", "['a']")),
+        ({"L": [{"N": "2.5"}, {"S": "x"}]}, [ForeignValue("N", "2.5"), "x"]),
+    ],
+    ids=str,
+)
+def test_what_others_wrote_into_an_item_does_not_make_it_unreadable(
+    attribute: dict[str, Any], value: object
+) -> None:
+    """A set, or a number that is not whole, is met as what it is, and never written back."""
+    assert from_attribute(attribute) == value
+
+
+def test_a_foreign_value_is_not_written() -> None:
+    with pytest.raises(TypeError, match="ForeignValue"):
+        to_attribute(ForeignValue("N", "2.5"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 from channeling.pricing.custom_price import CustomPrice
 from channeling.pricing.model_price import UNLISTED_WEB_SEARCH_NANOUSD, ModelPrice, Rates, flat_rates
+from channeling.pricing.price_rows import UnreadablePrice
 from channeling.pricing.price_table import PriceTable
 from channeling.provider import Provider
 
@@ -16,6 +17,7 @@ _FREE = Rates(0, 0, 0, 0, 0)
 class PriceBook:
     """The prices of one project: its own, those for all projects, the default table, and a ceiling for the rest.
 
+    Prices that cannot be read are kept beside those that can: `unreadable_for` finds where they may matter.
     Raises ValueError when a rate of the ceiling is 0.
     """
 
@@ -23,6 +25,8 @@ class PriceBook:
     project_prices: Sequence[CustomPrice]
     global_prices: Sequence[CustomPrice]
     ceiling: Rates
+    unreadable_project_prices: Sequence[UnreadablePrice] = ()
+    unreadable_global_prices: Sequence[UnreadablePrice] = ()
 
     def __post_init__(self) -> None:
         zero = [rate.name for rate in fields(self.ceiling) if getattr(self.ceiling, rate.name) == 0]
@@ -53,6 +57,26 @@ class PriceBook:
             flat_rates(self.ceiling),
             web_search_nanousd=UNLISTED_WEB_SEARCH_NANOUSD[provider],
         )
+
+    def unreadable_for(self, provider: Provider, model: str, at_s: float) -> UnreadablePrice | None:
+        """Return a price that cannot be read and may be the one that holds for a model, which then has none.
+
+        Where a closer one can be read, or the project's own takes the place of one for all, that holds.
+        """
+        if provider == "openrouter" and model.lower().endswith(_FREE_SUFFIX):
+            return None
+        for prices, unreadable in (
+            (self.project_prices, self.unreadable_project_prices),
+            (self.global_prices, self.unreadable_global_prices),
+        ):
+            matching = [price for price in prices if price.matches(provider, model, at_s)]
+            closest = max(matching, key=lambda price: price.precedence, default=None)
+            for row in unreadable:
+                if row.may_match(provider, model, at_s) and row.outranks(closest):
+                    return row
+            if closest is not None:
+                return None
+        return None
 
     def _named(self, price: ModelPrice, at_s: float) -> ModelPrice:
         listed = self.default.price_of(price.provider, price.model_id, at_s)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from channeling.clock import Clock
 from channeling.dynamodb import Item
 from channeling.errors import RateLimited, StoreUnavailable
+from channeling.pricing.price_rows import PriceRows, read_price_rows
 from channeling.projects.cipher import Cipher
 from channeling.projects.project import Project, ProjectSecrets, is_project_id
 from channeling.projects.project_secrets import open_secrets
@@ -63,10 +64,10 @@ class ProjectDirectory:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._unknown_until_ms: OrderedDict[str, int] = OrderedDict()
         self._flights: SingleFlight[Project | None] = SingleFlight()
-        self._prices: tuple[Item, ...] | None = None
+        self._prices: PriceRows | None = None
         self._prices_read_ms = 0
         self._prices_next_read_ms = 0
-        self._price_flights: SingleFlight[tuple[Item, ...]] = SingleFlight()
+        self._price_flights: SingleFlight[PriceRows] = SingleFlight()
 
     async def get(self, project_id: str) -> Project | None:
         """Return the project, or None when there is none.
@@ -85,8 +86,8 @@ class ProjectDirectory:
             return None
         return await self._flights.run(project_id, lambda: self._look_up(project_id))
 
-    async def global_prices(self) -> tuple[Item, ...]:
-        """Return the price items of all projects, as stored; raise StoreUnavailable as `get` does."""
+    async def global_prices(self) -> PriceRows:
+        """Return the custom prices that hold for all projects; raise StoreUnavailable as `get` does."""
         if self._prices is not None and self._clock.now_ms() < self._prices_next_read_ms:
             return self._prices
         return await self._price_flights.run("", self._read_prices)
@@ -123,7 +124,8 @@ class ProjectDirectory:
             secrets = ProjectSecrets(known.project.hmac_secrets, known.project.provider_keys)
         else:
             secrets = await open_secrets(self._cipher, stored.project_id, stored.sealed)
-        return Project.of(stored.project_id, stored.rules, secrets, stored.price_items)
+        prices = _read_prices(f"of project {stored.project_id}", stored.price_items)
+        return Project.of(stored.project_id, stored.rules, secrets, prices)
 
     def _kept(self, project_id: str, known: _Known | None, failure: StoreUnavailable) -> Project:
         now_ms = self._clock.now_ms()
@@ -135,9 +137,9 @@ class ProjectDirectory:
         self._known[project_id] = _Known(known.project, known.sealed, known.read_ms, now_ms + RETRY_MS)
         return known.project
 
-    async def _read_prices(self) -> tuple[Item, ...]:
+    async def _read_prices(self) -> PriceRows:
         try:
-            prices = await self._store.read_global_prices()
+            prices = _read_prices("for all projects", await self._store.read_global_prices())
         except StoreUnavailable as failure:
             now_ms = self._clock.now_ms()
             if self._prices is None or now_ms >= self._prices_read_ms + STALE_MS:
@@ -172,6 +174,19 @@ class SingleFlight(Generic[T]):
         if not task.cancelled():
             # Looked at, so that asyncio does not report an error whose every caller has gone.
             task.exception()
+
+
+def _read_prices(whose: str, items: tuple[Item, ...]) -> PriceRows:
+    prices = read_price_rows(items)
+    for row in prices.unreadable:
+        _log.error(
+            "custom price %r %s cannot be read, and requests for model %r are refused: %s",
+            row.name,
+            whose,
+            row.model,
+            row.reason,
+        )
+    return prices
 
 
 async def _awaited(call: Callable[[], Awaitable[T]]) -> T:

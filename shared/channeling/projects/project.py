@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Literal
 
-from channeling.dynamodb import Item
 from channeling.enforcement import Enforcement
+from channeling.pricing.price_rows import PriceRows
 from channeling.provider import Provider
 
 ProjectStatus = Literal["active", "disabled"]
@@ -19,6 +19,9 @@ PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 def is_project_id(text: str) -> bool:
     """Tell whether a text has the form of a project id."""
     return PROJECT_ID.fullmatch(text) is not None
+
+
+_NO_PRICES = PriceRows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,12 @@ class ProjectSecrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project(ProjectRules):
-    """A project's rules, its secrets in the clear and its custom prices as they are stored."""
+    """A project's rules, its secrets in the clear and its custom prices."""
 
     project_id: str
     hmac_secrets: tuple[str, ...] = field(default=(), repr=False)
     provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    price_items: tuple[Item, ...] = ()
+    prices: PriceRows = _NO_PRICES
 
     @classmethod
     def of(
@@ -57,7 +60,7 @@ class Project(ProjectRules):
         project_id: str,
         rules: ProjectRules,
         secrets: ProjectSecrets,
-        price_items: tuple[Item, ...] = (),
+        prices: PriceRows = _NO_PRICES,
     ) -> "Project":
         """Join the parts as they are stored."""
         return cls(
@@ -65,5 +68,5 @@ class Project(ProjectRules):
             project_id=project_id,
             hmac_secrets=secrets.hmac_secrets,
             provider_keys=secrets.provider_keys,
-            price_items=price_items,
+            prices=prices,
         )

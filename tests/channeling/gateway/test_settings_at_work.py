@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +21,33 @@ USAGE = Script(usage={"input_tokens": 1_000}, final_usage={"output_tokens": 100}
 def put_price(gateway: GatewayServer, partition: str, **rates: str) -> None:
     item = {"pk": partition, "sk": "price#1", "model": "claude-sonnet-4-5*", **rates}
     asyncio.run(gateway._dynamodb.put(gateway.tables.projects, item))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("partition", [PROJECT_ID, GLOBAL_PRICES_PARTITION])
+def test_a_price_that_cannot_be_read_refuses_its_own_models_alone(
+    own_gateway: GatewayServer, upstream: AnthropicUpstream, dynamodb_client: Any, partition: str
+) -> None:
+    """A row typed into the console as a number: a 500 that names it, no provider called, and all else works."""
+    dynamodb_client.put_item(
+        TableName=own_gateway.tables.projects,
+        Item={
+            "pk": {"S": partition},
+            "sk": {"S": "price#1"},
+            "model": {"S": "claude-sonnet-4-5*"},
+            "input": {"N": "2.5"},
+            "output": {"S": "15"},
+        },
+    )
+    url, headers = f"{own_gateway.base_url}/v1/messages", {"x-api-key": own_gateway.token()}
+    refused = httpx.post(url, json=message(), headers=headers)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (500, "api_error")
+    assert "'price#1', which may hold for model 'claude-sonnet-4-5" in refused.json()["error"]["message"]
+    assert refused.headers["x-should-retry"] == "false"
+    assert upstream.requests == []
+    assert own_gateway.budget().window is None
+    upstream.script = USAGE
+    assert httpx.post(url, json=message(model="claude-opus-4-5"), headers=headers).status_code == 200
+    assert own_gateway.assert_settled() > 0
 
 
 @pytest.mark.parametrize(

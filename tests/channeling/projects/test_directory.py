@@ -7,6 +7,7 @@ import pytest
 
 from channeling.dynamodb import BotocoreDynamoDB, Item
 from channeling.errors import RateLimited, StoreUnavailable
+from channeling.pricing.price_rows import PriceRows, read_price_rows
 from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.directory import ProjectDirectory
 from channeling.projects.key_file_cipher import KeyFileCipher
@@ -290,17 +291,50 @@ async def test_global_prices_are_read_once_a_minute_and_outlive_an_outage(
     with pytest.raises(StoreUnavailable):
         await directory.global_prices()
     store.down = False
-    price: Item = {"pk": "*", "sk": "price#b", "model": "y"}
-    assert await directory.global_prices() == ()
+    price: Item = {"pk": "*", "sk": "price#b", "model": "y", "input": "1", "output": "2"}
+    read = read_price_rows([price])
+    assert len(read.prices) == 1
+    assert await directory.global_prices() == PriceRows()
     await dynamodb.put(tables.projects, price)
     clock.now_s += 59
-    assert await directory.global_prices() == ()
+    assert await directory.global_prices() == PriceRows()
     clock.now_s += 1
-    assert await asyncio.gather(*(directory.global_prices() for _ in range(3))) == [(price,)] * 3
+    assert await asyncio.gather(*(directory.global_prices() for _ in range(3))) == [read] * 3
     assert store.reads == ["*"] * 3
     store.down = True
     clock.now_s += 60
-    assert await directory.global_prices() == (price,)
+    assert await directory.global_prices() == read
     clock.now_s += 541
     with pytest.raises(StoreUnavailable):
         await directory.global_prices()
+
+
+async def test_a_price_that_cannot_be_read_is_logged_by_name_at_each_refresh(
+    directory: ProjectDirectory,
+    clock: SetClock,
+    dynamodb: BotocoreDynamoDB,
+    tables: TableNames,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once a minute, not with every request; the project and its other prices are read all the same."""
+    good: Item = {"pk": "shop", "sk": "price#a", "model": "x", "input": "1", "output": "2"}
+    await dynamodb.put(tables.projects, good)
+    await dynamodb.put(tables.projects, good | {"sk": "price#bad", "model": "y", "input": 3})
+    await dynamodb.put(tables.projects, good | {"pk": "*", "sk": "price#worse", "output": "NaN"})
+    for _ in range(3):
+        project = await directory.get("shop")
+        everywhere = await directory.global_prices()
+        assert project is not None
+        assert [price.model for price in project.prices.prices] == ["x"]
+        assert [row.name for row in project.prices.unreadable] == ["price#bad"]
+        assert [row.name for row in everywhere.unreadable] == ["price#worse"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "custom price 'price#bad' of project shop cannot be read, and requests for model 'y' are refused: "
+        'input must be dollars as a decimal string, such as "2.50", not int',
+        "custom price 'price#worse' for all projects cannot be read, and requests for model 'x' are refused: "
+        "output must be dollars as a decimal string, such as \"2.50\", not 'NaN'",
+    ]
+    clock.now_s += 60
+    await directory.get("shop")
+    await directory.global_prices()
+    assert len(caplog.records) == 4
