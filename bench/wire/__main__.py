@@ -131,7 +131,7 @@ def remarks(run: Run) -> list[str]:
 def carry_out(name: str, answers: Answers, prompt: str, users: int, limit: int, load: Load) -> Run:
     """Start the stand-in and a gateway, press, and hold the ledger against the truth; raise NotAvailable."""
     names = tuple(f"user-{number}" for number in range(users))
-    # A crash of the study must not leave the store of a peer behind: all of it is in this folder.
+    # Configurations, logs and the stores of peers: nothing stays, and no run sees the one before.
     with tempfile.TemporaryDirectory(prefix="wire-study-") as home:
         folder = Path(home)
         with running_provider(asdict(answers), load.seed, folder) as provider_url:

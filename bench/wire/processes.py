@@ -1,4 +1,4 @@
-"""Programs that a study starts on loopback, and ends: itself, by process, whatever became of the study."""
+"""Programs that a study starts on loopback, and ends, each by its process, also when the study fails."""
 
 import socket
 import subprocess

@@ -1,15 +1,18 @@
 """The arithmetic of the study over the wire: what clients saw, what refusals mean, and the lines of its tables."""
 
 import asyncio
+import sys
+from pathlib import Path
 
 import orjson
 import pytest
 
 from bench.budget_study import HEAD
 from bench.wire import channeling_gateway, claude_gateway, hardcap_gateway
-from bench.wire.__main__ import CROWD_ANSWERS, CROWD_HEAD, Run, crowd_row, outcome_of, remarks, row
+from bench.wire.__main__ import CROWD_ANSWERS, CROWD_HEAD, Run, crowd_row, main, outcome_of, remarks, row
 from bench.wire.gateway import Gateway, Ledger, Refusal
 from bench.wire.generation import Truth
+from bench.wire.processes import DidNotStart, first_line, running, wait_until
 from bench.wire.workers import Load, Seen, press
 
 LIMIT = 300_000_000  # 20,000 tokens at $15 a million
@@ -78,6 +81,38 @@ def test_what_a_reader_must_know_is_said() -> None:
     run = _run()
     odd = Run("G", LIMIT, True, {"a": Seen(failures=2, unfinished=1), "b": Seen(broken=3)}, {}, run.ledgers)
     assert [remark.split(" ")[1] for remark in remarks(odd)] == ["2", "3", "1"]
+
+
+@pytest.mark.parametrize("name", ["hardcap", "claude"])
+def test_a_gateway_that_is_not_here_is_skipped_with_the_reason(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hardcap_gateway, "HARDCAP", tmp_path / "hardcap")
+    monkeypatch.setattr(claude_gateway, "PACKAGES", tmp_path)
+    monkeypatch.setattr(
+        "sys.argv", ["wire", "--gateways", name, "--streams", "1", "--only", "spend", "--at-most-s", "5"]
+    )
+    main()
+    [_, *rows, reason] = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert rows == [line.replace("policy", "gateway") for line in HEAD.splitlines()]
+    assert reason.endswith("skipped, it is not installed here (make bench-peers)")
+
+
+def test_a_program_is_ended_with_the_study_and_one_that_does_not_come_up_is_told(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('{}', flush=True)"
+    )
+    patient = [sys.executable, "-c", f"{code}; signal.pause()"]
+    with running(patient, tmp_path, "a.err", environ={}) as process:
+        assert first_line(process, tmp_path / "a.err") == {}
+    assert process.returncode == 7
+    with (
+        running(
+            [sys.executable, "-c", "raise SystemExit('no store')"], tmp_path, "b.err", environ={}
+        ) as ended,
+        pytest.raises(DidNotStart, match="no store"),
+    ):
+        wait_until(lambda: False, ended, tmp_path / "b.err")
 
 
 HELD = {"error": {"type": "rate_limit_error", "message": "AI budget is held by requests in flight"}}
