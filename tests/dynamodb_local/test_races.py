@@ -2,8 +2,12 @@
 
 import pytest
 
-from tests.money import test_races
+from tests.money import test_races as races
+from tests.money import test_races_of_operators as races_of_operators
 
 pytestmark = pytest.mark.java
 
-globals().update({name: test for name, test in vars(test_races).items() if name.startswith("test_")})
+for module in (races, races_of_operators):
+    of_module = {name: test for name, test in vars(module).items() if name.startswith("test_")}
+    assert not of_module.keys() & globals().keys(), "two tests of one name: one of them would not run"
+    globals().update(of_module)
