@@ -39,7 +39,7 @@ def test_users_of_a_project_share_the_usage_shards_and_nothing_else(embedded_dyn
     assert shared == shards
     assert {table for table, _ in users_of} == {"budgets", "usage", "by_user"}
     assert records.total() == USERS * REQUESTS_EACH
-    # Shards are random: 15 records each on average, and 45 in one of them happens in no run of a hundred million.
+    # A user has one shard, by a digest: 15 records each on average.
     assert max(records.values()) < 3 * USERS * REQUESTS_EACH / SHARDS
 
 

@@ -11,6 +11,7 @@ from channeling.reconcile.hourly_rollups import MARGIN_S, PROJECTS_AT_ONCE
 from channeling.reconcile.project_age import UNKNOWN_AGE_HOURS
 from channeling.tables import TableNames
 from channeling.usage.record import RETENTION_S, SHARDS, record_item
+from channeling.usage.rollup import rollup_pk
 from channeling.usage.rollup_progress import RollupProgressStore
 from simulation.memory_dynamodb import MemoryDynamoDB
 from tests.channeling.reconcile.rolled_up_hours import NOON_HOUR, RolledUpHours
@@ -255,31 +256,30 @@ async def test_the_next_run_begins_with_the_projects_that_this_one_did_not_come_
         await hours.add_project(project)
         await hours.put(project=project)
     await hours.run(projects)
-    for project in projects:
-        await hours.put(project=project)
     started_s = hours.clock.now_s
 
     async def time_is_up(_: int, operation: str) -> None:
         if operation == "update":
             hours.clock.now_s = started_s + 1
 
-    async def rolled_up() -> set[str]:
-        return {project for project in projects if (await hours.stored(project=project))[0].records == 2}
-
-    seen = []
-    for _ in range(2):
+    rolled_up: list[set[str]] = []
+    for records in (2, 3):
+        for project in projects:
+            await hours.put(project=project)
         hours.clock.now_s = started_s
         done = await hours.run(projects, deadline_ms=hours.clock.now_ms() + 500, before=time_is_up)
         assert done.left
-        seen.append(await rolled_up())
-    first, second = set(projects[:PROJECTS_AT_ONCE]), set(projects[PROJECTS_AT_ONCE:])
-    assert seen[0]
-    assert seen[0] <= first
-    assert seen[1] - seen[0]
-    assert seen[1] - seen[0] <= second
+        stored = {project: await hours.stored(project=project) for project in projects}
+        rolled_up.append({project for project, [rollup] in stored.items() if rollup.records == records})
+    first, second = rolled_up
+    assert first
+    assert first <= set(projects[:PROJECTS_AT_ONCE])
+    assert second
+    assert second <= set(projects[PROJECTS_AT_ONCE:])
     hours.clock.now_s = started_s
     await hours.run(projects)
-    assert await rolled_up() == set(projects)
+    for project in projects:
+        await hours.assert_stored_adds_up(0, project=project)
 
 
 async def test_without_time_nothing_is_made(hours: RolledUpHours) -> None:
@@ -351,6 +351,33 @@ async def test_one_project_that_the_store_refuses_holds_up_nobody(
     refused = ()
     await other.run()
     await hours.assert_stored_adds_up(0, project="bad")
+
+
+async def test_an_hour_that_cannot_be_made_is_named_and_stays_open_and_the_others_are_made(
+    in_memory: RolledUpHours, caplog: pytest.LogCaptureFixture
+) -> None:
+    hours = in_memory
+    for user in ("ana", "ben"):
+        await hours.put(user=user)
+    bad = hours.partition(user="ben")
+    assert bad < hours.partition(user="ana")
+    hours.go_to(LATE + 1, MARGIN_S)
+
+    class Odd(MemoryDynamoDB):
+        async def query(self, table: str, partition: tuple[str, str], **options: Any) -> Any:
+            if partition[1] == rollup_pk(bad):
+                raise TypeError("a defect")
+            return await hours.dynamodb.query(table, partition, **options)
+
+        get, put, update = hours.dynamodb.get, hours.dynamodb.put, hours.dynamodb.update
+
+    with caplog.at_level(logging.ERROR):
+        done = await RolledUpHours(Odd(), hours.tables, hours.clock).run()
+    assert (done.failed, done.written, done.left) == (1, 1, False)
+    assert [record.__dict__["fields"] for record in caplog.records] == [{"pk": bad.pk}]
+    await hours.assert_read_adds_up(0, 1)
+    await hours.run()
+    await hours.assert_stored_adds_up(0)
 
 
 async def test_a_project_that_is_gone_is_rolled_up_and_its_oldest_records_are_read(

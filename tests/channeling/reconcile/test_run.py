@@ -8,9 +8,11 @@ import pytest
 from channeling.budgets.item import Adjustment, BudgetKey
 from channeling.dynamodb import DynamoDB
 from channeling.errors import StoreUnavailable
+from channeling.reconcile.hourly_rollups import hourly_rollups
 from channeling.reconcile.run import reconcile, reconcile_every
 from channeling.settings import Settings
 from channeling.tables import TableNames
+from channeling.usage.late_hours import LateHours
 from channeling.usage.record import SHARDS
 from channeling.usage.rollup_reader import RollupReader
 from simulation.rollup_invariant import rollup_violations
@@ -60,6 +62,42 @@ async def test_a_run_ends_holds_finishes_adjustments_and_adds_up_usage(
     records = await protocol.usage.of_user("demo", "user-1")
     settled = {("demo", "user-1", "day", held.hold.window_start_s): 125}
     assert rollup_violations(records, [rollup], settled) == []
+
+
+async def test_what_was_left_behind_for_hours_is_recorded_late_and_rolled_up_by_the_same_run(
+    protocol: Protocol, dynamodb: DynamoDB, tables: TableNames
+) -> None:
+    """A hold and an order, whose hours were final when they were found; reclaimed by a run, or by a request."""
+    settings, noon_hour = Settings(tables), NOON_S // 3_600
+    await project_from(dynamodb, tables, NOON_S)
+    for user in ("ana", "ben"):
+        await protocol.held(100, protocol.ask(user=user))
+    window = (await protocol.item(user="ana")).window
+    assert window is not None
+    order = Adjustment(
+        protocol.ask().hold_id, 25, window.start_s, "adjustment", "operator", "a gift taken back"
+    )
+    await protocol.budgets.intend_adjustment(BudgetKey("demo", "ana", "day"), order)
+    protocol.clock.now_s = NOON_S + 4 * 3_600
+    rollups = hourly_rollups(dynamodb, tables, protocol.clock)
+    assert (await rollups.run(NO_DEADLINE_MS, {"demo"})).written == 0
+    reader = RollupReader(dynamodb, tables.usage, protocol.clock)
+
+    async def differences() -> list[str]:
+        records = [record for user in ("ana", "ben") for record in await protocol.usage.of_user("demo", user)]
+        found = [rollup async for rollup in reader.read("demo", noon_hour, noon_hour + 5)]
+        settled = {}
+        for user in ("ana", "ben"):
+            item = await protocol.item(user=user)
+            assert item.window is not None
+            settled["demo", user, "day", item.window.start_s] = item.window.settled
+        return rollup_violations(records, found, settled)
+
+    await protocol.held(10, protocol.ask(user="ben"))  # finds the expired hold, and ends it
+    assert await differences() == []
+    assert (await reconcile(dynamodb, settings, protocol.clock, NO_DEADLINE_MS))["rollups_written"] == 2
+    assert await differences() == []
+    assert await LateHours(dynamodb, tables.usage).of_all_projects() == {}
 
 
 async def test_a_run_without_time_says_that_something_is_left(
