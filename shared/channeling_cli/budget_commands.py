@@ -163,6 +163,9 @@ def raise_limit(
     if as_json:
         print_json(books.identity(window) | {"raise_usd": dollars(item.live_raise()), "ends_at": ends_at})
         return
+    if item.live_raise() == 0:
+        print_line(f"The limit of {user!r} is that of the token again; nothing is added to it.")
+        return
     print_line(f"The limit of {user!r} is raised by ${dollars(item.live_raise())} until {ends_at}.")
 
 
@@ -187,7 +190,10 @@ def revoke(
     if as_json:
         print_json({"project_id": books.project_id, "user_id": user, "revoked_before_ms": now_ms})
         return
-    print_line(f"Every token of {user!r} issued until now is refused. Mint a new one to let them in again.")
+    # Tokens say in whole seconds when they were issued, so one of this very second counts as issued before.
+    print_line(
+        f"Every token of {user!r} issued until now is refused. One minted from the next second on lets them in."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ def test_people_read_what_was_done(run: Run, ana: None) -> None:
     assert "Gave back $3. " in run("budget", "reset", "ana", "--yes", *why).out
     assert "Nothing is settled" in run("budget", "reset", "ana", "--yes", *why).out
     assert "raised by $5 until 2" in run("budget", "raise", "ana", "5", *why).out
+    assert "that of the token again" in run("budget", "raise", "ana", "0", *why).out
     assert "is refused" in run("budget", "revoke", "ana", "--yes", *why).out
 
 
