@@ -206,5 +206,14 @@ class GatewayServer:
         )
         return item.window.settled
 
+    def wait_until_settled(self) -> None:
+        """Block until nothing is held: where the client has left, only the store tells when a request has ended."""
+        deadline_s = time.monotonic() + 10
+        while time.monotonic() < deadline_s:
+            window = self.budget().window
+            if window is not None and not window.holds:
+                return
+        raise TimeoutError("the hold was not ended")
+
     def _serve(self) -> None:
         asyncio.run(self.server.serve())

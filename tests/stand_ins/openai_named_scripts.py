@@ -13,7 +13,9 @@ OVERLOADED = error_script(
 )
 # The wording of the API's own errors, as public reports quote them.
 QUOTA = "You exceeded your current quota, please check your plan and billing details."
-RATE_LIMIT = "Rate limit reached for gpt-5.2 in organization org-abc on tokens per min (TPM): Limit 30000."
+RATE_LIMIT = (
+    "Rate limit reached for gpt-5.2 in organization org-Vb3xT0kD9fQ2 on tokens per min (TPM): Limit 30000."
+)
 CONTEXT = "Your input exceeds the context window of this model. Please adjust your input and try again."
 
 NAMED_SCRIPTS: Mapping[str, tuple[Script, ...]] = {

@@ -90,6 +90,7 @@ class Script:
         Message("Hello from the stand-in, with a smile: \u00e9\u4f60\U0001f600."),
     )
     failure: tuple[str, str] | None = None  # code and message of response.failed
+    failed_usage: Mapping[str, Any] | None = None  # what response.failed reports, which is nothing as a rule
     incomplete: str | None = None  # the reason of response.incomplete
     input_tokens: int | None = None
     cached_tokens: int = 0
@@ -191,13 +192,17 @@ class Response:
             "top_logprobs": 0,
             "top_p": 1.0,
             "truncation": "disabled",
-            "usage": None if status in ("in_progress", "failed") else self._usage(),
+            "usage": self._usage(status),
             "user": None,
             "metadata": {},
             **changes,
         }
 
-    def _usage(self) -> Any:
+    def _usage(self, status: str) -> Any:
+        if status == "in_progress":
+            return None
+        if status == "failed":
+            return self.script.failed_usage
         if self.script.usage is not None:
             return dict(self.script.usage)
         return {

@@ -177,10 +177,11 @@ class OpenAIUpstream(UpstreamServer[Script]):
         if script.ending != "complete":
             kept = -1 if script.records_before_ending is None else script.records_before_ending
             events = events[:kept]
+        has_content = any(map(is_content, events))
         for event in events:
+            if script.gated and (is_content(event) or (event is events[-1] and not has_content)):
+                await self.pass_gate()
             if is_content(event):
-                if script.gated:
-                    await self.pass_gate()
                 self.note(request, pieces_sent=request.pieces_sent + 1)
             record = _beside(script) + encoded(event, script.line_end)
             await send_cut(connection, compressor(record) if compressor else record, script.bytes_per_write)

@@ -1,7 +1,5 @@
 """Whatever the provider does, the client hears of it in Anthropic's shape, and nothing stays held."""
 
-import time
-
 import httpx
 import orjson
 import pytest
@@ -275,7 +273,7 @@ def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_was_written(
         while received.count(b"text_delta") < written:
             received += next(chunks)
     upstream.wait_until(lambda requests: requests[0].client_left)
-    _wait_until_settled(own_gateway)
+    own_gateway.wait_until_settled()
     output_tokens = max(1, -(-len(text) * 300 // 1000))
     assert own_gateway.assert_settled() == 500 * 3_000 + output_tokens * 15_000
     [record] = own_gateway.records()
@@ -295,7 +293,7 @@ def test_a_client_that_leaves_before_the_answer_stops_the_provider(
             headers={"x-api-key": gateway.token()},
         )
     upstream.wait_until(lambda requests: requests[0].client_left)
-    _wait_until_settled(gateway)
+    gateway.wait_until_settled()
     body_bytes = len(orjson.dumps(message(stream=stream)))
     assert gateway.assert_settled() >= -(-body_bytes * 300 // 1000) * 3_000
     [record] = gateway.records()
@@ -327,13 +325,3 @@ def test_a_server_that_stops_settles_what_runs(
         assert error["type"] == "overloaded_error"
         gateway.assert_settled()
         assert gateway.records()[0].status == "cancelled"
-
-
-def _wait_until_settled(gateway: GatewayServer) -> None:
-    """The client has left, so that only the store tells when the hold is ended."""
-    deadline_s = time.monotonic() + 10
-    while time.monotonic() < deadline_s:
-        window = gateway.budget().window
-        if window is not None and not window.holds:
-            return
-    raise TimeoutError("the hold was not ended")
