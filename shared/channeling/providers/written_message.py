@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from channeling.providers.message_writer import Event
-from channeling.providers.provider_json import read_json
 
 _TEXT_DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}
 
@@ -55,6 +56,6 @@ def _close(block: dict[str, Any], pieces: dict[str, list[str]]) -> None:
 
 def _input_of(text: str) -> Any:
     try:
-        return read_json(text)
-    except ValueError:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
         return {}

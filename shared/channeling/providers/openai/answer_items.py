@@ -44,11 +44,6 @@ class AnswerItems:
         return sum(isinstance(item, WebSearchItem) and item.is_search for item in self._all)
 
     @property
-    def has_broken_call(self) -> bool:
-        """Whether a tool was called with input that is no JSON object."""
-        return any(isinstance(item, FunctionCallItem) and item.is_broken for item in self._all)
-
-    @property
     def refusal(self) -> str:
         """What the model said why it refuses; empty where it did not."""
         return "".join(item.refusal for item in self._all if isinstance(item, MessageItem))
@@ -73,11 +68,13 @@ class AnswerItems:
 
         Raises UpstreamFailed. Some servers say everything with the last event alone, some nothing with it.
         """
-        ended_ids = {item.id for item in self._all if item.done}
+        ended_ids = [item.id for item in self._all if item.done]
         for index, data in enumerate(output if isinstance(output, list) else ()):
+            if not isinstance(data, dict):
+                continue
             known = self._by_index.get(index)
             is_over = known.done if known is not None else data.get("id", "") in ended_ids
-            if isinstance(data, dict) and not is_over:
+            if not is_over:
                 self._finish(index, data, cut_off=cut_off)
         for item in self._waiting:
             item.finish({}, cut_off=cut_off)

@@ -35,7 +35,7 @@ from channeling.providers.openai.usage import (
 
 Event = Mapping[str, Any]
 
-_OUTCOMES = frozenset({"completed", "incomplete", "failed", "cancelled"})
+_OUTCOMES = ("completed", "incomplete", "failed", "cancelled")
 _FILTERED = "the provider's content filter stopped the answer"
 
 
@@ -154,7 +154,7 @@ class AnswerTranslator:
             self._start()
             self._blocks.write(writes)
             if self._blocks.stopped_at is not None:
-                if self._items.has_broken_call:
+                if self._blocks.has_broken_call:
                     raise broken_call()
                 self._end_well("stop_sequence", stop_sequence=self._blocks.stopped_at)
                 return
@@ -198,7 +198,7 @@ class AnswerTranslator:
 
     def _end_completed(self) -> None:
         """A call makes it `tool_use`, whatever else there is: a client runs tools for that reason alone."""
-        if self._items.has_broken_call:
+        if self._blocks.has_broken_call:
             raise broken_call()
         if self._blocks.tool_calls:
             self._end_well("tool_use")

@@ -19,11 +19,15 @@ _PIECES = frozenset({"text", "thinking", "tool_input"})
 
 
 class ItemBlocks:
-    """The blocks of one message. `stopped_at` is the stop sequence that was found: nothing is to follow it."""
+    """The blocks of one message. `stopped_at` is the stop sequence that was found: nothing is to follow it.
+
+    `has_broken_call`: a call was written whose input is no JSON object.
+    """
 
     def __init__(self, writer: MessageWriter, terms: AnswerTerms, request_id: str) -> None:
         self.stopped_at: str | None = None
         self.tool_calls = 0
+        self.has_broken_call = False
         self.searches = 0
         self._writer = writer
         self._terms = terms
@@ -46,6 +50,8 @@ class ItemBlocks:
                     self._tool(value)
                 case "tool_input":
                     self._writer.tool_input(value)
+                case "broken_tool_input":
+                    self.has_broken_call = True
                 case "citation":
                     self._citation(*value)
                 case "search":

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
+
 from channeling.errors import UpstreamFailed
 from channeling.providers.answer_stream import Emitted
 from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.reasoning_signature import SealedReasoning, seal
-from channeling.providers.provider_json import read_json
 
-WriteKind = Literal["text", "thinking", "signature", "citation", "tool", "tool_input", "search", "stop"]
+WriteKind = Literal[
+    "text", "thinking", "signature", "citation", "tool", "tool_input", "broken_tool_input", "search", "stop"
+]
 Write = tuple[WriteKind, Any]
 Part = tuple[str, int]
 
@@ -182,17 +185,13 @@ class ToolCall:
 
 
 class FunctionCallItem(OutputItem):
-    """A call of one of the client's tools. Nothing of it is written before its name is known.
-
-    `is_broken`: it ended, and its input is no JSON object.
-    """
+    """A call of one of the client's tools. Nothing of it is written before its name is known."""
 
     ARGUMENTS: Part = ("arguments", 0)
 
     def __init__(self, terms: AnswerTerms, emitted: Emitted) -> None:
         super().__init__(terms, emitted)
         self.call_id: str | None = None
-        self.is_broken = False
         self._name: str | None = None
         self._is_open = False
 
@@ -215,9 +214,11 @@ class FunctionCallItem(OutputItem):
             if cut_off:
                 return
             raise UpstreamFailed("the upstream provider sent a tool call without a name or an id")
-        self.is_broken = not _is_object(self._part(self.ARGUMENTS).so_far)
-        if self.is_broken and not cut_off and item.get("status") == "completed":
-            raise broken_call()
+        if not _is_object(self._part(self.ARGUMENTS).so_far):
+            if item.get("status") == "completed" and not cut_off:
+                raise broken_call()
+            # Whether that is a fault is known only when the answer ends: at its limit, it is none.
+            self.writes.append(("broken_tool_input", None))
 
 
 class WebSearchItem(OutputItem):
@@ -268,10 +269,11 @@ def _query(action: Mapping[str, Any]) -> str:
 
 
 def _is_object(arguments: str) -> bool:
-    """No arguments at all are an empty object: tools without parameters are called so."""
+    """No arguments at all are an empty object: tools without parameters are called so. Halves of surrogate pairs
+    are none, since official SDKs stumble over them."""
     try:
-        return not arguments or isinstance(read_json(arguments), dict)
-    except ValueError:
+        return not arguments or isinstance(orjson.loads(arguments), dict)
+    except orjson.JSONDecodeError:
         return False
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from channeling.providers.openai.reasoning_signature import SealedReasoning, seal, unseal
 from channeling.providers.thinking_signature import is_foreign_thinking
 
-TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs",)))
+TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 ITEM = SealedReasoning("rs_1", "gAAAAB:x_-=", ("**Plan**\n\nLook.", "K\u00f8benhavn"))
 
 
