@@ -5,7 +5,9 @@ import multiprocessing
 import sys
 import time
 
-from simulation.world import Run, run_seed
+from simulation.run import Run, run_seed
+
+_SHOW_AFTER_S = 2.0
 
 
 def main() -> int:
@@ -13,17 +15,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2_000, help="how many")
     parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=None, help="at once; default: one for each core")
     arguments = parser.parse_args()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    began_s = time.monotonic()
-    with multiprocessing.Pool() as pool:
+    began_s = shown_s = time.monotonic()
+    with multiprocessing.Pool(arguments.processes) as pool:
         for done, run in enumerate(pool.imap(_run, seeds, chunksize=16), start=1):
             if run.violations:
                 _report(run)
                 return 1
-            if done % 500 == 0 or done == len(seeds):
+            now_s = time.monotonic()
+            if now_s - shown_s >= _SHOW_AFTER_S or done == len(seeds):
+                shown_s, took_s = now_s, now_s - began_s
                 print(
-                    f"{done} of {len(seeds)} seeds kept every promise, {time.monotonic() - began_s:.1f} s",
+                    f"{done} of {len(seeds)} seeds kept every promise, {took_s:.0f} s, {done / took_s:.0f} seeds/s",
                     flush=True,
                 )
     return 0

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Page, Update
+from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Page, TransactionRefused, Update
 from channeling.errors import StoreUnavailable
 from simulation.environment import Environment
 
@@ -66,7 +66,7 @@ class FaultyDynamoDB:
         rng = environment.rng
         environment.operations += 1
         dies_here = environment.operations == environment.dies_at_operation
-        lands = rng.random() < 0.5
+        lands = rng.random() < 0.5 if environment.lands is None else environment.lands
         fault = rng.choice(_FAULTS) if rng.random() < environment.fault_rate else None
         await asyncio.sleep(rng.choice(_LATENCIES_S))
         if dies_here:
@@ -75,6 +75,7 @@ class FaultyDynamoDB:
             await environment.rest()
         if fault in ("refused", "throttled"):
             environment.trace.note(environment.name, f"{what} -> {fault}")
+            await environment.rest()
             raise StoreUnavailable(f"the budget store refused a call ({fault})")
         if fault == "lands late":
             environment.trace.note(environment.name, f"{what} -> no answer yet")
@@ -85,11 +86,11 @@ class FaultyDynamoDB:
             await environment.rest()
             raise StoreUnavailable("the budget store did not answer")
         if fault == "delivered twice":
-            with suppress(ConditionFailed):  # the second delivery is what is answered
+            with suppress(ConditionFailed, TransactionRefused):  # the second delivery is what is answered
                 await operation()
         try:
             answer = await operation()
-        except ConditionFailed:
+        except (ConditionFailed, TransactionRefused):
             environment.trace.note(environment.name, f"{what} -> condition failed ({fault or 'no fault'})")
             await environment.rest()
             raise
@@ -103,7 +104,7 @@ class FaultyDynamoDB:
         await asyncio.sleep(after_s)
         try:
             await operation()
-        except ConditionFailed:
+        except (ConditionFailed, TransactionRefused):
             self._environment.trace.note(self._environment.name, f"{what} -> landed late, condition failed")
         else:
             self._environment.trace.note(self._environment.name, f"{what} -> landed late")

@@ -6,59 +6,19 @@ I5 what was generated is charged                          I6 windows neither ove
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-from channeling.budgets.item import BudgetItem, WindowState, budget_item
-from channeling.dynamodb import Item
-from channeling.usage.record import UsageRecord
-from simulation.memory_dynamodb import MemoryDynamoDB
+from channeling.budgets.item import WindowState, budget_item
+from channeling.tables import TableNames
+from channeling.usage.record import UsageRecord, is_record_item, usage_record
+from simulation.asked import Asked, Ordered, Revocation
+from simulation.charges import charge_violations
+from simulation.observed_dynamodb import ObservedDynamoDB, WindowPlace
 from simulation.provider import Served
 
 _SHORTEST_S: Mapping[str, int] = {"hour": 3_600, "day": 86_400, "week": 7 * 86_400, "month": 28 * 86_400}
-
-
-@dataclass
-class Asked:
-    """One request as its client knows it. `hold_id` is known when the gateway has made one."""
-
-    name: str
-    user: str
-    kind: str
-    limit: int
-    issued_at_ms: int
-    started_s: float = 0.0
-    hold_id: str | None = None
-    outcome: str = "not answered"
-    environment: str = ""
-    call_started_ms: int = 0
-
-
-class ObservedDynamoDB(MemoryDynamoDB):
-    """The memory store, which looks at every budget that is written and remembers every window there ever was."""
-
-    def __init__(self, budgets_table: str) -> None:
-        super().__init__()
-        self._budgets_table = budgets_table
-        self.windows: dict[tuple[str, str, int], WindowState] = {}
-        self.violations: list[str] = []
-
-    def _store(self, table: str, item: Item) -> None:
-        super()._store(table, item)
-        if table != self._budgets_table:
-            return
-        place, budget = f"{item['pk']!s}/{item['sk']!s}", budget_item(item)
-        for window in (budget.window, budget.previous):
-            if window is None:
-                continue
-            self.windows[str(item["pk"]), str(item["sk"]), window.start_s] = window
-            if window.committed != window.settled + sum(window.holds.values()):
-                self.violations.append(
-                    f"I2 {place} after a write: committed is not settled + holds: {window}"
-                )
-            if window.settled < 0 or any(amount < 0 for amount in window.holds.values()):
-                self.violations.append(f"I2 {place} after a write: below zero: {window}")
 
 
 @dataclass
@@ -66,60 +26,90 @@ class Evidence:
     """All that a finished run is judged by. Costs are looked up in `prices`: input, output per token."""
 
     store: ObservedDynamoDB
-    records: Sequence[UsageRecord]
+    tables: TableNames
     asked: Sequence[Asked]
+    ordered: Sequence[Ordered]
     served: Sequence[Served]
     prices: Sequence[tuple[int, int]]
-    has_ceiling: bool
-    revoked: Sequence[tuple[str, int, float]] = ()
-    defects: Sequence[str] = field(default_factory=list)
-    budgets: Sequence[tuple[str, BudgetItem]] = ()
+    revoked: Sequence[Revocation]
+    defects: Sequence[str]
+    unsettled: Collection[str]
+
+    def records(self) -> list[UsageRecord]:
+        """Return every usage record."""
+        return [usage_record(item) for item in self.store.items(self.tables.usage) if is_record_item(item)]
 
 
 def violations(evidence: Evidence) -> list[str]:
     """Return every promise that was broken, as sentences; none where the run was good."""
+    records = evidence.records()
+    requests = [record for record in records if record.kind == "request"]
     return [
         *evidence.store.violations,
         *(f"defect: {defect}" for defect in evidence.defects),
-        *_nothing_is_held(evidence),
-        *_windows_add_up(evidence),
+        *_nothing_is_left(evidence),
+        *_windows_add_up(evidence, records),
+        *_limits_are_kept(evidence, records),
         *_windows_tile(evidence),
-        *_requests_are_charged_once(evidence),
+        *_orders_are_carried_out_once(evidence, records),
+        *charge_violations(
+            requests,
+            evidence.asked,
+            evidence.served,
+            evidence.store.holds,
+            min(evidence.prices),
+            evidence.prices,
+        ),
+        *_only_the_dead_are_reclaimed(evidence, requests),
         *_revoked_tokens_are_refused(evidence),
     ]
 
 
-def _nothing_is_held(evidence: Evidence) -> Iterator[str]:
-    for place, budget in evidence.budgets:
+def _nothing_is_left(evidence: Evidence) -> Iterator[str]:
+    for item in evidence.store.items(evidence.tables.budgets):
+        place, budget = f"{item['pk']!s}/{item['sk']!s}", budget_item(item)
+        if budget.adjustment is not None:
+            yield f"I2 {place}: an order is left half carried out: {budget.adjustment}"
         for window in (budget.window, budget.previous):
             if window is not None and window.holds:
                 yield f"I2 {place}: holds are left after all lifetimes: {window}"
 
 
-def _windows_add_up(evidence: Evidence) -> Iterator[str]:
-    costs: dict[tuple[str, str, int], int] = defaultdict(int)
-    limits: dict[tuple[str, str, int], int] = defaultdict(int)
-    by_hold = {(asked.user, asked.hold_id): asked for asked in evidence.asked if asked.hold_id}
-    for record in evidence.records:
-        place: tuple[str, str, int] = (
-            f"{record.project_id}#{record.user_id}",
-            record.window_kind,
-            record.window_start_s,
-        )
-        costs[place] += record.cost
-        asked = by_hold.get((record.user_id, record.key.sk.split("#")[0]))
-        if asked is None:
-            yield f"I3 a record of no request that was made: {record}"
-        else:
-            limits[place] = max(limits[place], asked.limit)
+def _windows_add_up(evidence: Evidence, records: Sequence[UsageRecord]) -> Iterator[str]:
+    costs: dict[WindowPlace, int] = defaultdict(int)
+    for record in records:
+        costs[_place(record)] += record.cost
     for place, window in evidence.store.windows.items():
         if window.settled != costs[place]:
             yield f"I2 {place}: settled {window.settled}, its records come to {costs[place]}"
-        if evidence.has_ceiling and window.settled > limits[place]:
-            yield f"I1 {place}: settled {window.settled}, the largest limit was {limits[place]}"
     for place in costs.keys() - evidence.store.windows.keys():
         if costs[place]:
             yield f"I2 {place}: records of {costs[place]} for a window that never was"
+
+
+def _limits_are_kept(evidence: Evidence, records: Sequence[UsageRecord]) -> Iterator[str]:
+    by_hold = {(asked.user, asked.kind, asked.hold_id): asked for asked in evidence.asked if asked.hold_id}
+    limits: dict[WindowPlace, int] = defaultdict(int)
+    soft: set[WindowPlace] = set()
+    for growth in evidence.store.growths:
+        partition, kind, _ = growth.place
+        asked = by_hold.get((partition.partition("#")[2], kind, growth.hold_id))  # type: ignore[arg-type]  # a kind
+        if asked is None:
+            yield f"I3 {growth.place}: money is held for {growth.hold_id}, which no request has"
+            continue
+        limit = asked.limit + growth.largest_raise
+        limits[growth.place] = max(limits[growth.place], limit)
+        if asked.enforcement == "soft":
+            soft.add(growth.place)
+        elif growth.committed > limit:
+            yield f"I1 {asked.name}: committed {growth.committed} for it, its limit and raise are {limit}"
+    charged: dict[WindowPlace, int] = defaultdict(int)
+    for record in records:
+        if record.kind == "adjustment":
+            charged[_place(record)] += max(0, record.cost)
+    for place, window in evidence.store.windows.items():
+        if place not in soft and window.settled > limits[place] + charged[place]:
+            yield f"I1 {place}: settled {window.settled}, the largest limit was {limits[place]}"
 
 
 def _windows_tile(evidence: Evidence) -> Iterator[str]:
@@ -136,45 +126,43 @@ def _windows_tile(evidence: Evidence) -> Iterator[str]:
                 yield f"I6 {partition}/{kind}: windows overlap: {earlier}, {later}"
 
 
-def _requests_are_charged_once(evidence: Evidence) -> Iterator[str]:
-    reached: dict[str, list[Served]] = defaultdict(list)
-    for served in evidence.served:
-        reached[served.request].append(served)
-    records: dict[tuple[str, str], list[UsageRecord]] = defaultdict(list)
-    for record in evidence.records:
-        records[record.user_id, record.key.sk.split("#")[0]].append(record)
-    for asked in evidence.asked:
-        own = records[asked.user, asked.hold_id or ""]
-        served_of = reached[asked.name]
+def _orders_are_carried_out_once(evidence: Evidence, records: Sequence[UsageRecord]) -> Iterator[str]:
+    """That `settled` has them exactly once follows from I2; here, that each has the record it was answered with."""
+    by_order: dict[str, list[UsageRecord]] = defaultdict(list)
+    for record in records:
+        if record.kind in ("adjustment", "raise"):
+            by_order[record.key.sk.split("#")[0]].append(record)
+    for order in evidence.ordered:
+        own = by_order.pop(order.order_id, [])
         if len(own) > 1:
-            yield f"I3 {asked.name}: {len(own)} records"
-        if len(served_of) > 1:
-            yield f"I3 {asked.name}: reached the provider {len(served_of)} times"
-        if served_of and not own:
-            yield f"I5 {asked.name}: reached the provider and has no record"
-        if served_of and asked.outcome.startswith("refused before"):
-            yield f"I4 {asked.name}: {asked.outcome}, and it reached the provider"
-        if not own:
-            continue
-        if not served_of and own[0].cost and own[0].status != "reclaimed":
-            yield f"I3 {asked.name}: reached no provider and costs {own[0].cost}"
-        if served_of and own[0].status == "ok" and not own[0].estimated and not own[0].cut:
-            yield from _cost_is_that_of_the_answer(asked, own[0], served_of[0], evidence.prices)
+            yield f"I3 {order}: {len(own)} records"
+        cost = sum(record.cost for record in own)
+        if order.outcome == "done" and cost != order.answered_amount:
+            yield f"I3 {order}: its record says {cost}"
+        if order.outcome == "refused" and cost:
+            yield f"I3 {order}: it was refused, and its record says {cost}"
+        if order.what == "adjust" and own and cost != order.amount:
+            yield f"I3 {order}: its record says {cost}"
+    for order_id in by_order:
+        yield f"I3 a record of no order that was given: {order_id}"
 
 
-def _cost_is_that_of_the_answer(
-    asked: Asked, record: UsageRecord, served: Served, prices: Sequence[tuple[int, int]]
-) -> Iterator[str]:
-    billed = record.cost + record.uncollected
-    possible = [a * served.input_tokens + b * served.output_tokens for a, b in prices]
-    if billed not in possible:
-        yield f"I5 {asked.name}: billed {billed}, generated what costs one of {possible}"
+def _only_the_dead_are_reclaimed(evidence: Evidence, requests: Sequence[UsageRecord]) -> Iterator[str]:
+    """A process that lives ends its holds itself, or says in its log that the store did not let it."""
+    reclaimed = {record.key.sk.split("#")[0] for record in requests if record.status == "reclaimed"}
+    for asked in evidence.asked:
+        if asked.hold_id in reclaimed and asked.ended and asked.name not in evidence.unsettled:
+            yield f"I5 {asked.name}: it ended in its process, and was reclaimed: {asked}"
 
 
 def _revoked_tokens_are_refused(evidence: Evidence) -> Iterator[str]:
     reached = {served.request for served in evidence.served}
-    for user, before_ms, revoked_s in evidence.revoked:
+    for revocation in evidence.revoked:
         for asked in evidence.asked:
-            late = asked.user == user and asked.started_s > revoked_s and asked.issued_at_ms <= before_ms
-            if late and asked.name in reached:
+            late = asked.user == revocation.user and asked.started_s > revocation.answered_s
+            if late and asked.issued_at_ms <= revocation.before_ms and asked.name in reached:
                 yield f"I4 {asked.name}: began after its token was revoked, and reached the provider"
+
+
+def _place(record: UsageRecord) -> WindowPlace:
+    return f"{record.project_id}#{record.user_id}", record.window_kind, record.window_start_s
