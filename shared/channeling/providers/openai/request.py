@@ -20,7 +20,7 @@ from channeling.providers.openai.model_traits import ModelTraits, traits_of
 from channeling.providers.openai.output_limits import output_tokens_asked
 from channeling.providers.openai.reasoning import translate_reasoning
 from channeling.providers.openai.refusal import invalid, list_of, object_of, text_of, unsupported
-from channeling.providers.openai.schemas import fits_strict, refuse_depth
+from channeling.providers.openai.schemas import fits_strict, object_schema
 from channeling.providers.openai.tools import translate_tools
 
 # Each changes where the answer comes from, what it may cost or who pays: leaving them out would break a promise.
@@ -125,8 +125,8 @@ def _format(document: Mapping[str, Any]) -> dict[str, Any]:
     output_format = object_of(output_format, place)
     if output_format.get("type") != "json_schema":
         raise invalid((*place, "type"), f"{output_format.get('type')!r} should be 'json_schema'")
-    schema = object_of(output_format.get("schema"), (*place, "schema"))
-    refuse_depth(schema, (*place, "schema"))
+    place = (*place, "schema")
+    schema = object_schema(object_of(output_format.get("schema"), place), place)
     name_and_schema = {"name": _FORMAT_NAME, "schema": schema, "strict": fits_strict(schema)}
     return {"text": {"format": {"type": "json_schema", **name_and_schema}}}
 

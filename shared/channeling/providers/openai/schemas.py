@@ -1,7 +1,7 @@
 """JSON schemas in the form that OpenAI takes them.
 
-A function's parameters must be one object at the root, also without strict mode: 400 "schema must have type
-'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level".
+A function's parameters and the format of an answer must be one object at the root, also without strict mode: 400
+"schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level".
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def object_schema(schema: Mapping[str, Any], place: Place) -> dict[str, Any]:
     `required: null` is left out, and arrays of anything are given `items`, wherever they stand. Alternatives at the
     root become one object with all their properties; those stay required that every alternative requires.
     """
-    refuse_depth(schema, place)
+    _refuse_depth(schema, place)
     schema = _tidied(schema)
     root = {key: value for key, value in schema.items() if key not in _NOT_AT_ROOT}
     properties = dict(_properties(root))
@@ -55,7 +55,7 @@ def fits_strict(schema: Mapping[str, Any]) -> bool:
     return schema.get("type") == "object" and all(map(_fits_strict, _schemas(schema)))
 
 
-def refuse_depth(value: Any, place: Place) -> None:
+def _refuse_depth(value: Any, place: Place) -> None:
     """Raise InvalidRequest for a schema that is nested deeper than DEEPEST_SCHEMA."""
     level, depth = [value], 0
     while level:

@@ -1,0 +1,81 @@
+"""Whatever a conversation looks like, what goes up is taken by the API, and all that a model can read is in it."""
+
+import copy
+from typing import Any
+
+import orjson
+from hypothesis import HealthCheck, given, settings
+
+from channeling.message_request import parse_message_request
+from channeling.providers.openai.request import Translation, translate_request
+from channeling.providers.openai.server_tool_notes import is_server_tool_block
+from tests.channeling.providers.openai.conversations import messages, requests
+from tests.stand_ins.openai_validator import assert_taken
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+def translated(document: dict[str, Any]) -> Translation:
+    """Translate a request for the model that it names."""
+    request = parse_message_request(orjson.dumps(document))
+    before = copy.deepcopy(request.document)
+    translation = translate_request(request, model=request.model, max_tokens=None, stream=request.stream)
+    assert request.document == before
+    return translation
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(requests())
+def test_the_api_takes_it(document: dict[str, Any]) -> None:
+    """The official package's types and the API's known refusals have nothing against it."""
+    translation = translated(document)
+    body = orjson.loads(orjson.dumps(translation.body))
+    assert_taken(body)
+    assert translation.terms.input_tokens_estimate > 0
+    sent = [tool["name"] for tool in body.get("tools", ()) if tool["type"] == "function"]
+    given_names = [tool["name"] for tool in document.get("tools", ()) if "search" not in tool.get("type", "")]
+    assert [translation.terms.client_name(name) for name in sent] == given_names
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(messages())
+def test_nothing_readable_is_lost(conversation: list[dict[str, Any]]) -> None:
+    """Every text, image, call and result of the history is in what goes up, as often as it was said."""
+    marked = Marked()
+    conversation = [{**message, "content": marked.mark(message["content"])} for message in conversation]
+    document = {"model": "gpt-5.2", "max_tokens": 100, "messages": conversation}
+    sent = orjson.dumps(translated(document).body["input"]).decode()
+    assert [mark for mark in marked.marks if sent.count(mark) != 1] == []
+
+
+class Marked:
+    """Puts a mark of its own into each text of a conversation."""
+
+    def __init__(self) -> None:
+        self.marks: list[str] = []
+
+    def mark(self, content: Any) -> Any:
+        """Return the content with marks in it."""
+        if isinstance(content, str):
+            return content + self._new()
+        return [self._marked(block) for block in content]
+
+    def _marked(self, block: dict[str, Any]) -> dict[str, Any]:
+        match block["type"]:
+            case "text":
+                return {**block, "text": block["text"] + self._new()}
+            case "tool_use":
+                return {**block, "input": {**block["input"], "mark": self._new()}}
+            case "tool_result" | "search_result" if block.get("content") is not None:
+                return {**block, "content": self.mark(block["content"])}
+            case "document" if block["source"]["type"] == "text":
+                return {**block, "source": {**block["source"], "data": self._new()}}
+            case "image" if block["source"]["type"] == "url":
+                return {**block, "source": {**block["source"], "url": f"https://example.com/{self._new()}"}}
+            case kind if is_server_tool_block(kind) and "input" in block:
+                return {**block, "input": {"query": self._new()}}
+        return block
+
+    def _new(self) -> str:
+        self.marks.append(f"<mark {len(self.marks)}>")
+        return self.marks[-1]
