@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-MODEL = "claude-sonnet-4-5-20250929"
+MODEL, OPENAI_MODEL = "claude-sonnet-4-5-20250929", "gpt-5.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,12 @@ class Banner:
     is_demo: bool
     missing_key: str | None
     lasting_store_url: str | None
+
+    @property
+    def model(self) -> str:
+        """A model that answers: Anthropic's, but where the project has OpenAI's key alone."""
+        has_openai_alone = "openai" in self.provider_names and "anthropic" not in self.provider_names
+        return OPENAI_MODEL if has_openai_alone else MODEL
 
 
 def command_to_type(program: str, here: Path) -> str:
@@ -94,20 +100,22 @@ def _notices(banner: Banner) -> list[Text | Panel]:
 
 
 def _snippets(banner: Banner) -> list[tuple[str, str]]:
-    url, token = banner.base_url, banner.token
+    url, token, model = banner.base_url, banner.token, banner.model
+    # Its own names for its large and small models are Anthropic's.
+    chosen = f"ANTHROPIC_MODEL={model} ANTHROPIC_DEFAULT_HAIKU_MODEL={model} " if model != MODEL else ""
     message = '[{"role": "user", "content": "Hello!"}]'
     return [
         (
             "curl",
             f"curl -N {url}/v1/messages -H 'x-api-key: {token}' -H 'anthropic-version: 2023-06-01' "
             f"-H 'content-type: application/json' "
-            f'-d \'{{"model": "{MODEL}", "max_tokens": 256, "stream": true, "messages": {message}}}\'',
+            f'-d \'{{"model": "{model}", "max_tokens": 256, "stream": true, "messages": {message}}}\'',
         ),
         (
             "Python (pip install anthropic)",
             "import anthropic\n\n"
             f'client = anthropic.Anthropic(base_url="{url}", api_key="{token}")\n'
-            f'with client.messages.stream(model="{MODEL}", max_tokens=256, messages={message}) as stream:\n'
+            f'with client.messages.stream(model="{model}", max_tokens=256, messages={message}) as stream:\n'
             "    for text in stream.text_stream:\n"
             '        print(text, end="", flush=True)',
         ),
@@ -115,11 +123,11 @@ def _snippets(banner: Banner) -> list[tuple[str, str]]:
             "TypeScript (npm install @anthropic-ai/sdk)",
             "import Anthropic from '@anthropic-ai/sdk';\n\n"
             f"const client = new Anthropic({{ baseURL: '{url}', apiKey: '{token}' }});\n"
-            f"const stream = client.messages.stream({{ model: '{MODEL}', max_tokens: 256, messages: "
+            f"const stream = client.messages.stream({{ model: '{model}', max_tokens: 256, messages: "
             "[{ role: 'user', content: 'Hello!' }] });\n"
             "stream.on('text', (text) => process.stdout.write(text));\n"
             "await stream.finalMessage();",
         ),
-        ("Claude Code", f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} claude"),
+        ("Claude Code", f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} {chosen}claude"),
         ("Budget", f"curl {url}/v1/budget -H 'x-api-key: {token}'"),
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from channeling_cli.banner import MODEL, Banner, command_to_type, print_banner
+from channeling_cli.banner import MODEL, OPENAI_MODEL, Banner, command_to_type, print_banner
 
 BANNER = Banner(
     command=".venv/bin/channeling",
@@ -57,6 +57,13 @@ def test_claude_code_gets_both_variables(capsys: pytest.CaptureFixture[str]) -> 
         f"ANTHROPIC_AUTH_TOKEN={BANNER.token}",
         "claude",
     ]
+
+
+def test_with_openai_s_key_alone_the_snippets_name_its_model(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(replace(BANNER, provider_names=("openai", "openrouter")), capsys)
+    assert MODEL not in text
+    assert text.count(OPENAI_MODEL) == 5
+    assert f"ANTHROPIC_MODEL={OPENAI_MODEL} ANTHROPIC_DEFAULT_HAIKU_MODEL={OPENAI_MODEL} claude" in text
 
 
 def test_what_answers_and_what_is_lost_is_said(capsys: pytest.CaptureFixture[str]) -> None:
