@@ -3,11 +3,11 @@
 import pytest
 
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
-from tests.channeling.budgets import test_admission, test_settlement
+from tests.channeling.budgets import test_admission, test_recovery, test_settlement
 
 pytestmark = pytest.mark.java
 
-for module in (test_admission, test_settlement):
+for module in (test_admission, test_recovery, test_settlement):
     of_module = {name: test for name, test in vars(module).items() if name.startswith("test_")}
     assert not of_module.keys() & globals().keys(), "two tests of one name: one of them would not run"
     globals().update(of_module)
