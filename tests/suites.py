@@ -73,7 +73,7 @@ SUITES = (
     Suite(
         "money",
         "every condition of the ledger is needed, and it survives races of threads and processes",
-        200,
+        300,
         ("tests/money", "tests/simulation"),
         "not node and not java and not sam",
     ),
