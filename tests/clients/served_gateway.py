@@ -16,6 +16,7 @@ import httpx
 from channeling.auth.mint import mint_token
 
 PROVIDER_KEY = "sk-ant-of-the-project"
+OPENAI_KEY = "sk-proj-of-the-project"
 _DAY_S = 86_400
 # What could change the server under test, were it set in the shell that the tests run in.
 _FOREIGN = ("CHANNELING_", "ANTHROPIC_", "OPENAI_", "OPENROUTER_", "AWS_")
@@ -23,19 +24,27 @@ _FOREIGN = ("CHANNELING_", "ANTHROPIC_", "OPENAI_", "OPENROUTER_", "AWS_")
 
 @dataclass
 class ServedGateway:
-    """`with ServedGateway(upstream_url, folder) as gateway:` serves on `base_url`, and writes in `folder` only."""
+    """`with ServedGateway(upstream_url, folder) as gateway:` serves on `base_url`, and writes in `folder` only.
 
-    anthropic_base_url: str
+    A provider without an address has no key either.
+    """
+
+    anthropic_base_url: str | None
     folder: Path
+    openai_base_url: str | None = None
 
     def __enter__(self) -> Self:
         command = [str(Path(sys.executable).parent / "channeling"), "serve", "--port", "0", "--json"]
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)},
-            "CHANNELING_ANTHROPIC_BASE_URL": self.anthropic_base_url,
-            "ANTHROPIC_API_KEY": PROVIDER_KEY,
             "CHANNELING_HOME": str(self.folder / "home"),
         }
+        if self.anthropic_base_url is not None:
+            environ["CHANNELING_ANTHROPIC_BASE_URL"] = self.anthropic_base_url
+            environ["ANTHROPIC_API_KEY"] = PROVIDER_KEY
+        if self.openai_base_url is not None:
+            environ["CHANNELING_OPENAI_BASE_URL"] = self.openai_base_url
+            environ["OPENAI_API_KEY"] = OPENAI_KEY
         self.log = self.folder / "serve.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
