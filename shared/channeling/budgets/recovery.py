@@ -27,6 +27,7 @@ from channeling.usage.store import UsageStore
 
 # Each try finds one step more done, or a budget that others changed meanwhile.
 _MAX_TRIES = 16
+_MAX_MODEL_CHARACTERS = 64  # of a reason, which stands in the budget item for a moment
 
 
 class RecoveryRefused(Exception):
@@ -224,9 +225,10 @@ async def _take(
 async def _correct(
     budgets: BudgetStore, usage: UsageStore, unsettled: Unsettled, seen: Seen, step: Correct, actor: str
 ) -> bool:
-    reason = (
-        f"recovered from the log: it cost ${dollars(unsettled.record.cost)}, not ${dollars(step.bill.cost)}"
-    )
+    record = unsettled.record
+    model = record.model_used or record.model_asked
+    what = model[:_MAX_MODEL_CHARACTERS] if model and model.isprintable() else "it"
+    reason = f"recovered from the log: {what} cost ${dollars(record.cost)}, not ${dollars(step.bill.cost)}"
     correction = Adjustment(
         correction_id(unsettled.hold_id), step.amount, step.bill.window_start_s, "correction", actor, reason
     )
@@ -245,8 +247,11 @@ async def _correct(
 
 
 def _correction_record(unsettled: Unsettled, bill: UsageRecord, correction: Adjustment) -> UsageRecord:
-    """The request as it really was, with what its bill was wrong by. The model is that of the bill, so that no
-    model's sum falls below 0."""
+    """The request as it really was, with what its bill was wrong by.
+
+    Provider and model are those of the bill, which names none: reports sum by them, and taking from one what was
+    charged to another would make its sum negative. The reason names the model.
+    """
     record = unsettled.record
     return replace(
         record,
@@ -254,6 +259,8 @@ def _correction_record(unsettled: Unsettled, bill: UsageRecord, correction: Adju
         window_start_s=bill.window_start_s,
         cost=correction.amount,
         uncollected=max(0, record.cost - bill.cost),
+        provider=bill.provider,
+        model_asked=bill.model_asked,
         model_used=bill.model_used,
         kind="correction",
         actor=correction.actor,

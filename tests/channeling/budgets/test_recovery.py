@@ -26,7 +26,11 @@ KEY = BudgetKey("demo", "user-1", "day")
 def line_of(protocol: Protocol, held: Held, cost: int, *, limit: int | None = 1_000) -> Unsettled:
     """Return what the log says of a request that is held for."""
     record = replace(
-        protocol.record(held.hold, cost), counts=TokenCounts(output_tokens=7), model_used="claude-haiku-4-5"
+        protocol.record(held.hold, cost),
+        provider="anthropic",
+        model_asked="haiku",
+        counts=TokenCounts(output_tokens=7),
+        model_used="claude-haiku-4-5",
     )
     return Unsettled(record, limit)
 
@@ -115,7 +119,9 @@ async def test_what_a_reclaim_took_too_much_is_given_back(protocol: Protocol) ->
     assert correction.key.sk == f"{bill.key.sk}#c1"
     assert (correction.cost, correction.uncollected, correction.actor) == (-250, 0, "ann")
     assert correction.counts.output_tokens == 7
-    assert "it cost $0.00000015, not $0.0000004" in correction.reason
+    assert "claude-haiku-4-5 cost $0.00000015, not $0.0000004" in correction.reason
+    of_model = {(record.provider, record.model_asked, record.model_used) for record in (standing, correction)}
+    assert len(of_model) == 1, "the sum of some model would be negative"
     await protocol.assert_books_balance()
     again = await recovered(protocol, line)
     assert (again.done, again.correction) == ("nothing", correction)
