@@ -1,12 +1,14 @@
 """About how many tokens the input of a request has, by its length: for `message_start`, and for a count."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-# English and code are near 3.7 characters a token in OpenAI's o200k vocabulary, other scripts near 1.2.
-_ASCII_PER_1000_TOKENS, _OTHERS_PER_1000_TOKENS = 3_700, 1_200
+# In OpenAI's o200k vocabulary English, code and JSON are near 4 characters a token; alphabets of two bytes a
+# character in UTF-8 (Cyrillic, Greek, Arabic) near 3.5, those of three (Chinese, Japanese) near 1.
+_ASCII_PER_TOKEN, _TWO_BYTES_PER_TOKEN = 4, 3.5
 # developers.openai.com/api/docs/guides/images-vision: a screenshot is 1,000 to 1,600 at detail "high".
 _IMAGE_TOKENS = 1_300
 # A page of a PDF is its text and an image of it, some 2,000 tokens, and near 50 kB; in base64 a third more.
@@ -54,7 +56,10 @@ def _part_tokens(part: Mapping[str, Any]) -> int:
 
 def _text_tokens(text: str) -> int:
     if text.isascii():
-        return -(-len(text) * 1000 // _ASCII_PER_1000_TOKENS)
+        return math.ceil(len(text) / _ASCII_PER_TOKEN)
     ascii_chars = len(text.encode("ascii", "ignore"))
-    others = len(text) - ascii_chars
-    return -(-ascii_chars * 1000 // _ASCII_PER_1000_TOKENS) - (-others * 1000 // _OTHERS_PER_1000_TOKENS)
+    chars, utf8_bytes = len(text) - ascii_chars, len(text.encode("utf-8", "surrogatepass")) - ascii_chars
+    # So many characters of two and of three bytes would have this length (one of four counts as two of three).
+    of_three = utf8_bytes - 2 * chars
+    of_two = chars - of_three
+    return math.ceil(ascii_chars / _ASCII_PER_TOKEN + max(0, of_two) / _TWO_BYTES_PER_TOKEN + of_three)

@@ -69,7 +69,9 @@ class Marked:
             case "tool_result" | "search_result" if block.get("content") is not None:
                 return {**block, "content": self.mark(block["content"])}
             case "document" if block["source"]["type"] == "text":
-                return {**block, "source": {**block["source"], "data": self._new()}}
+                return {**block, "source": {**block["source"], "data": self._new()}, "context": self._new()}
+            case "document":
+                return {**block, "context": self._new()}
             case "image" if block["source"]["type"] == "url":
                 return {**block, "source": {**block["source"], "url": f"https://example.com/{self._new()}"}}
             case kind if is_server_tool_block(kind) and "input" in block:

@@ -1,0 +1,55 @@
+"""OpenAI is told who calls and in which session by hashes that stay the same, and by nothing else."""
+
+import json
+
+import pytest
+
+from channeling.providers.openai.caller_identity import translate_identity
+
+
+def identity(user_id: str) -> tuple[str, str]:
+    """Return the identifier and the cache key for a `metadata.user_id`."""
+    told = translate_identity({"metadata": {"user_id": user_id}})
+    return told["safety_identifier"], told["prompt_cache_key"]
+
+
+def claude_code(session: str, account: str = "account") -> str:
+    """Return a user id as Claude Code has it."""
+    return json.dumps({"device_id": "d" * 64, "account_uuid": account, "session_id": session})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (claude_code("1"), claude_code("2")),
+        ("user_abc_account_def_session_1", "user_abc_account_def_session_2"),
+    ],
+)
+def test_another_session_of_the_same_person(one: str, other: str) -> None:
+    """The person stays the same, and the cache key is the session's."""
+    assert identity(one) == identity(one)
+    assert identity(one)[0] == identity(other)[0]
+    assert identity(one)[1] != identity(other)[1]
+
+
+def test_another_person() -> None:
+    """Two people are two, though their device is one."""
+    assert identity(claude_code("1", "a"))[0] != identity(claude_code("1", "b"))[0]
+
+
+@pytest.mark.parametrize(
+    "user_id", ["alice@example.com", "[]", "null", "{}", "_session_", "x" * 100_000, '{"session_id":{}}', "{"]
+)
+def test_any_string_will_do(user_id: str) -> None:
+    """Both are within OpenAI's 64 characters, and tell nothing of the string."""
+    for told in identity(user_id):
+        assert len(told) == 64
+        assert user_id not in told
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"metadata": None}, {"metadata": {}}, {"metadata": {"user_id": None}}]
+)
+def test_nothing_to_tell(document: dict[str, object]) -> None:
+    """Without a user id nothing is made up."""
+    assert translate_identity(document) == {}
