@@ -83,8 +83,11 @@ class AnswerTranslator:
         if not self.writer.started:
             self.fail(Overloaded("the answer was cut off before it began"))
             return
-        self._items.finish_all((), cut_off=True)
-        self._write()
+        try:
+            self._items.finish_all((), cut_off=True)
+            self._write()
+        except GatewayError as error:
+            self.fail(error)
         self._end_well(stop_reason, output_tokens=output_tokens)
 
     def fail(self, error: GatewayError) -> None:

@@ -68,6 +68,8 @@ INVALID_CODES = frozenset(
 )
 FAILED_CODES = frozenset({"server_error", "vector_store_timeout"})
 
+# A 400 that only whoever holds the account can do something about.
+_ACCOUNT_WORDS = "organization must be verified"
 _CONTEXT_WORDS = ("maximum context length", "exceeds the context window", "exceed the configured limit")
 # The parameters that hold what a client wrote, so that it can be made shorter.
 _PROMPT_PARAMETER = re.compile(r"input|instructions|.*\.(?:text|content|output)")
@@ -141,7 +143,7 @@ def _of_code(error: Mapping[str, Any], headers: Mapping[str, str]) -> GatewayErr
     """Return what an error's code, type and words say, whatever the status."""
     code, said = error.get("code"), _said(error)
     code = code if isinstance(code, str) else None
-    if code in ACCOUNT_CODES or error.get("type") == "insufficient_quota":
+    if code in ACCOUNT_CODES or error.get("type") == "insufficient_quota" or _ACCOUNT_WORDS in said.lower():
         return account_refused()
     if _is_too_long(code, error, said):
         return InvalidRequest(_too_long(said))

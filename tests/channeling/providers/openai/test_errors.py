@@ -186,6 +186,14 @@ def test_how_long_to_wait(headers: dict[str, str], said: str, waits_s: str) -> N
     assert error.headers == {"retry-after": waits_s}
 
 
+def test_an_organization_that_is_not_verified_is_the_accounts_business() -> None:
+    said = (
+        "Your organization must be verified to generate reasoning summaries. Please go to: https://platform."
+    )
+    error = error_answer(400, {}, body(said, "unsupported_value", param="reasoning.summary")).error
+    assert error.message == ACCOUNT_REFUSED
+
+
 def test_what_no_waiting_helps_is_not_to_be_tried_again() -> None:
     said = (
         "Request too large for gpt-4.1 in organization org-AbCdEf123456 on tokens per min (TPM): Limit 30000."

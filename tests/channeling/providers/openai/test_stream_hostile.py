@@ -190,6 +190,30 @@ def test_whatever_is_missing_or_said_twice_the_text_comes_once(pieces: tuple[byt
     assert content(*pieces) == [{"type": "text", "text": "one two"}]
 
 
+def summary(piece: str, summary_index: int) -> bytes:
+    kind = "response.reasoning_summary_text.delta"
+    return event(kind, output_index=0, summary_index=summary_index, delta=piece)
+
+
+def test_an_empty_part_of_a_summary_leaves_no_gap() -> None:
+    pieces = (
+        added(0, "reasoning"),
+        summary("one", 0),
+        summary("", 1),
+        summary("two", 2),
+        done(0, "reasoning"),
+    )
+    assert content(*pieces, completed()) == [{"type": "thinking", "thinking": "one\n\ntwo", "signature": ""}]
+
+
+@pytest.mark.parametrize("last", [completed(), event("response.incomplete", response={})])
+def test_reasoning_that_was_cut_off_is_not_signed(last: bytes) -> None:
+    """OpenAI would not take it back."""
+    item = {"status": "incomplete", "encrypted_content": "gAAA", "summary": []}
+    seen = read(added(0, "reasoning"), summary("one", 0), done(0, "reasoning", **item), last)
+    assert seen.message["content"] == [{"type": "thinking", "thinking": "one", "signature": ""}]
+
+
 def test_an_index_that_is_used_again_is_another_item() -> None:
     again = event("response.output_item.added", output_index=0, item={"type": "message", "id": "it_other"})
     blocks = content(added(), text("one"), done(), again, text("two"), completed())
@@ -263,6 +287,16 @@ NAMELESS = {"call_id": "call_0", "name": ""}
 )
 def test_what_cannot_be_made_a_message_is_an_error(pieces: tuple[bytes, ...], complaint: str) -> None:
     assert complaint in error(*pieces)
+
+
+def test_a_cut_that_finds_a_stop_sequence_after_a_broken_call_is_an_error() -> None:
+    stream = OpenAIStream("req_test", AnswerTerms("gpt-5.2", stop_sequences=("END",)))
+    out = stream.feed(added() + text("x"))
+    out += stream.feed(call(1) + arguments('{"a":', 1) + done(1, "function_call", status="incomplete"))
+    out += stream.feed(added(2) + text("END", 2))
+    seen = read_strictly(out + stream.cut())
+    assert seen.error is not None
+    assert "no JSON object" in seen.error["message"]
 
 
 def test_an_item_of_an_unknown_kind_is_passed_over_beside_others() -> None:
