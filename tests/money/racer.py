@@ -1,10 +1,13 @@
-"""A process that races for one budget: `python -m tests.money.racer ENDPOINT PREFIX USER LIMIT AMOUNT HOLDS`.
+"""A process that races for budgets: `python -m tests.money.racer ENDPOINT PREFIX USERS LIMIT AMOUNT HOLDS ROUNDS`.
 
-It writes "ready" and waits for a line, so that all processes of a race start together; then it holds, settles each
-hold whole, and writes how many it was given.
+It writes "ready" and waits for a line, so that all processes of a race start together. Then it asks for so many
+holds of each user (named with commas between) at once and settles those it is given whole; in the second round its
+clock has passed the end of their day. It writes, as JSON, the user and the window (its start) of every hold that it
+was given.
 """
 
 import asyncio
+import json
 import os
 import sys
 
@@ -18,32 +21,43 @@ from channeling_cli.embedded_dynamodb import local_client
 from tests.channeling.budgets.conftest import NOON_S, Protocol
 from tests.stand_ins.clock import SetClock
 
+FIRST_DAY_S = NOON_S - 86_400 + 5  # it ends in five seconds
 
-async def race(protocol: Protocol, user: str, limit: int, amount: int, holds: int) -> int:
-    """Ask for this many holds at once; settle those that were given; return how many these are."""
 
-    async def request() -> bool:
+async def race(
+    protocol: Protocol, users: list[str], limit: int, amount: int, holds: int
+) -> list[list[object]]:
+    """Ask for this many holds of each user at once; settle those that were given; return where they were."""
+
+    async def request(user: str) -> list[list[object]]:
         # Ids counted in each process would be the same ones.
-        ask = protocol.ask(user=user, limit=limit, hold_id=new_hold_id(NOON_S, os.urandom))
+        hold_id = new_hold_id(int(protocol.clock.now_s), os.urandom)
+        ask = protocol.ask(user=user, limit=limit, hold_id=hold_id, window_start_s=FIRST_DAY_S)
         outcome = await protocol.hold(amount, ask)
-        if isinstance(outcome, Held):
-            await protocol.end(outcome, amount)
-        return isinstance(outcome, Held)
+        if not isinstance(outcome, Held):
+            return []
+        await protocol.end(outcome, amount)
+        return [[user, outcome.hold.window_start_s]]
 
-    return sum(await asyncio.gather(*(request() for _ in range(holds))))
+    given = await asyncio.gather(*(request(user) for _ in range(holds) for user in users))
+    return [one for some in given for one in some]
 
 
 def main(arguments: list[str]) -> None:
-    """Race once."""
-    endpoint_url, prefix, user = arguments[:3]
-    limit, amount, holds = (int(number) for number in arguments[3:])
+    """Race once, or in two rounds with a window's end between them."""
+    endpoint_url, prefix, users = arguments[:3]
+    limit, amount, holds, rounds = (int(number) for number in arguments[3:])
     tables = TableNames.with_prefix(prefix)
     door = BotocoreDynamoDB(local_client(endpoint_url))
     clock = SetClock(NOON_S)
     protocol = Protocol(BudgetStore(door, tables.budgets), UsageStore(door, tables.usage, clock), clock)
     print("ready", flush=True)
     sys.stdin.readline()
-    print(asyncio.run(race(protocol, user, limit, amount, holds)), flush=True)
+    given = []
+    for _ in range(rounds):
+        given += asyncio.run(race(protocol, users.split(","), limit, amount, holds))
+        clock.now_s = NOON_S + 10
+    print(json.dumps(given), flush=True)
     door.close()
 
 

@@ -27,7 +27,8 @@ STREAMS = 128
 INPUT_RATE, OUTPUT_RATE = 3_000, 15_000  # claude-sonnet-4-5, nanodollars a token
 EXPECTED_TOKENS = 1_024 + 150  # of a model of which nothing is known, and the lead
 LIMIT_MICROUSD = 20 * (EXPECTED_TOKENS * OUTPUT_RATE + 400 * INPUT_RATE) // 1_000
-ANSWERS = {"max_tokens": 1_024, "fixed_tokens": 500, "tokens_per_s": 100.0}
+# Longer than expected, so that every stream has to hold more while it runs: all of the first could not be paid.
+ANSWERS = {"max_tokens": 4_096, "fixed_tokens": 1_500, "tokens_per_s": 200.0}
 MOST_WAVES = 20
 UNNOTICED_S = 1.0  # the provider's own 0.1 s, and what a busy machine adds
 
@@ -69,7 +70,7 @@ class Wave:
 
 async def ask(client: AsyncAnthropic, user: str) -> Told:
     """Stream one answer as the SDK's users do; whatever breaks its rules raises here."""
-    body: Any = message(model="claude-sonnet-4-6", max_tokens=1_024, metadata={"user_id": user})
+    body: Any = message(model="claude-sonnet-4-6", max_tokens=4_096, metadata={"user_id": user})
     try:
         async with client.messages.stream(**body) as stream:
             final = await stream.get_final_message()
@@ -115,7 +116,6 @@ def test_128_streams_on_a_budget_for_twenty(embedded_dynamodb: EmbeddedDynamoDB,
     # Nothing reached the provider that was refused, and it generated what was billed, but for the moment in which
     # it notices that a stream was cut.
     assert len(records) == answered == truth.requests
-    assert answered > STREAMS // 4
     cuts = sum(record.cut for record in records)
     generated = truth.input_tokens * INPUT_RATE + truth.output_tokens * OUTPUT_RATE
     assert generated - settled <= cuts * UNNOTICED_S * ANSWERS["tokens_per_s"] * OUTPUT_RATE

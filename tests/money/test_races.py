@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+import json
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,6 +22,7 @@ from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
 from tests.channeling.budgets.conftest import HOLD_LIFETIME_S, NOON_S, Protocol
 from tests.fetched_tools import ROOT
 from tests.money.books import Books
+from tests.money.racer import FIRST_DAY_S
 
 THREADS = 64
 PROCESSES = 8
@@ -216,13 +219,42 @@ def test_requests_reclaim_what_late_ones_settle(protocol: Protocol, books: Books
 
 
 def test_processes_on_one_user_are_admitted_to_exactly_the_limit(
-    books: Books, embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames
+    books: Books, embedded_dynamodb: EmbeddedDynamoDB
 ) -> None:
     """I1, I2: eight processes that share nothing but the store race for a fifth of what they ask for."""
-    holds = 12  # 96 in all, so that the 100 requests that a user may have in flight stop none
-    limit = AMOUNT * 20
-    command = [sys.executable, "-m", "tests.money.racer", embedded_dynamodb.endpoint_url]
-    command += [tables.budgets.removesuffix("-budgets"), "user-1", str(limit), str(AMOUNT), str(holds)]
+    # 96 holds in all, so that the 100 requests that a user may have in flight stop none.
+    given = processes(embedded_dynamodb, books.tables, ["user-1"], limit=AMOUNT * 20, holds=12)
+    assert given == {("user-1", FIRST_DAY_S): 20}
+    assert books.settled() == [AMOUNT * 20]
+
+
+def test_processes_on_many_users_do_not_meet(books: Books, embedded_dynamodb: EmbeddedDynamoDB) -> None:
+    """I1, I2: each user's budget is used up, and none beyond it."""
+    users = [f"user-{number}" for number in range(8)]
+    given = processes(embedded_dynamodb, books.tables, users, limit=AMOUNT * 5, holds=2)
+    assert given == {(user, FIRST_DAY_S): 5 for user in users}
+    assert books.settled(*users) == [AMOUNT * 5] * len(users)
+
+
+def test_processes_pass_a_windows_end_each_in_its_own_time(
+    books: Books, embedded_dynamodb: EmbeddedDynamoDB
+) -> None:
+    """I2, I6: some are in the next day while others are in the last one: neither is overspent, and both add up."""
+    given = processes(embedded_dynamodb, books.tables, ["user-1"], limit=AMOUNT * 10, holds=6, rounds=2)
+    assert given.keys() <= {("user-1", FIRST_DAY_S), ("user-1", FIRST_DAY_S + DAY_S)}
+    assert 1 <= given["user-1", FIRST_DAY_S] <= 10
+    assert given["user-1", FIRST_DAY_S + DAY_S] == 10
+    books.protocol.clock.now_s = NOON_S + 10
+    assert books.settled() == [AMOUNT * 10]
+
+
+def processes(
+    store: EmbeddedDynamoDB, tables: TableNames, users: list[str], *, limit: int, holds: int, rounds: int = 1
+) -> Counter[tuple[str, int]]:
+    """Let eight processes race; return how many holds they were given, by user and start of the window."""
+    command = [sys.executable, "-m", "tests.money.racer", store.endpoint_url]
+    command += [tables.budgets.removesuffix("-budgets"), ",".join(users)]
+    command += [str(number) for number in (limit, AMOUNT, holds, rounds)]
     with ExitStack() as stack:
         racers = [
             stack.enter_context(
@@ -233,15 +265,9 @@ def test_processes_on_one_user_are_admitted_to_exactly_the_limit(
         for racer in racers:
             assert racer.stdout is not None
             assert racer.stdout.readline() == "ready\n"
-        admitted = start(racers)
-    assert sum(admitted) == limit // AMOUNT
-    assert books.settled() == [limit]
-
-
-def start(racers: Sequence["subprocess.Popen[str]"]) -> list[int]:
-    """Start all processes together; return how many holds each was given."""
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    return [int(racer.communicate(timeout=60)[0]) for racer in racers]
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        outputs = [racer.communicate(timeout=100)[0] for racer in racers]
+    return Counter((user, start_s) for output in outputs for user, start_s in json.loads(output))
