@@ -8,6 +8,7 @@ from pathlib import Path
 DOCUMENT = Path(__file__).parents[4] / "docs" / "wire-formats.md"
 _NAME = re.compile(r"`([^`]+)`")
 _FATES = frozenset({"carried", "lost", "refused", "header"})
+_ANSWER_FATES = frozenset({"written", "never"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +41,61 @@ class WireFormats:
         return (exact or matching or [None])[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One row on answers: a part (`content_block: text`), whether it is ever written, and its fields that are."""
+
+    name: str
+    fate: str
+    written: frozenset[str]
+    not_written: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTable:
+    """All rows on answers."""
+
+    parts: tuple[Written, ...]
+
+    def part(self, name: str) -> Written | None:
+        """Return the row that a part is in."""
+        return next((part for part in self.parts if fnmatchcase(name, part.name)), None)
+
+
 def read_request_tables() -> WireFormats:
     """Return the tables of the page's part on requests to OpenAI."""
-    page = DOCUMENT.read_text(encoding="utf-8")
-    section = re.split(r"^## ", page, flags=re.MULTILINE)
-    (text,) = [part for part in section if part.startswith("Requests to OpenAI\n")]
     keys: dict[str, str] = {}
     parts: list[Part] = []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if not line.startswith("| `"):
-            continue
-        (name,) = _NAME.findall(cells[0])
-        assert cells[1] in _FATES, line
-        if len(cells) == 3:
-            assert name not in keys, f"{name} is there twice"
-            keys[name] = cells[1]
+    for name, fate, *cells in _rows("Requests to OpenAI"):
+        assert fate in _FATES, name
+        known = keys if len(cells) == 1 else {part.name for part in parts}
+        assert name not in known, f"{name} is there twice"
+        if len(cells) == 1:
+            keys[name] = fate
         else:
-            assert len(cells) == 6, line
-            carried, lost, refused = (frozenset(_NAME.findall(cell)) for cell in cells[2:5])
-            assert name not in {part.name for part in parts}, f"{name} is there twice"
-            parts.append(Part(name, cells[1], carried, lost, refused))
+            carried, lost, refused = (frozenset(_NAME.findall(cell)) for cell in cells[:3])
+            parts.append(Part(name, fate, carried, lost, refused))
     return WireFormats(keys, tuple(parts))
+
+
+def read_answer_table() -> AnswerTable:
+    """Return the table of the page's part on answers from OpenAI."""
+    parts: list[Written] = []
+    for name, fate, written, not_written, _ in _rows("Answers from OpenAI"):
+        assert fate in _ANSWER_FATES, name
+        assert name not in {part.name for part in parts}, f"{name} is there twice"
+        fields = (frozenset(_NAME.findall(cell)) for cell in (written, not_written))
+        parts.append(Written(name, fate, *fields))
+    return AnswerTable(tuple(parts))
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """Return the rows of the tables under a heading of the page, the name without its backticks."""
+    sections = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (text,) = [section for section in sections if section.startswith(f"{heading}\n")]
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    ]
+    return [[cells[0].strip("`"), *cells[1:]] for cells in rows]
