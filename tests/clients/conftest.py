@@ -12,6 +12,7 @@ from tests.clients.client_program import ClientProgram
 from tests.clients.installations import HOW_TO_INSTALL, node_modules, old_anthropic
 from tests.clients.served_gateway import ServedGateway
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
+from tests.stand_ins.openai_upstream import OpenAIUpstream
 
 HERE = Path(__file__).parent
 
@@ -27,6 +28,23 @@ def upstream() -> Iterator[AnthropicUpstream]:
 def gateway(upstream: AnthropicUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     """`channeling serve` as a process, before that upstream."""
     with ServedGateway(upstream.base_url, tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def openai_upstream() -> Iterator[OpenAIUpstream]:
+    """The stand-in for the Responses API of every client test on OpenAI's models."""
+    with OpenAIUpstream() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="session")
+def openai_gateway(
+    openai_upstream: OpenAIUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedGateway]:
+    """`channeling serve` as people start it who have OpenAI's key alone."""
+    folder = tmp_path_factory.mktemp("openai")
+    with ServedGateway(None, folder, openai_base_url=openai_upstream.sdk_base_url) as served:
         yield served
 
 

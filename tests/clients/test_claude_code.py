@@ -1,13 +1,11 @@
 """Claude Code works on the gateway: it answers, uses its tools, and says what the gateway refuses it for."""
 
-import os
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.clients.claude_code import ClaudeCode
 from tests.clients.conftest import present
 from tests.clients.counting_relay import CountingRelay
 from tests.clients.installations import claude_code
@@ -19,50 +17,6 @@ from tests.stand_ins.raw_http import RecordedRequest
 pytestmark = pytest.mark.node
 
 MESSAGES = "POST /v1/messages?beta=true"
-# A promptly failing run takes two seconds; the client's own retries of a 401 or 429 would take minutes.
-PROMPT_S = 30
-
-
-@dataclass
-class ClaudeCode:
-    """The program in a home and a folder of its own."""
-
-    program: Path
-    folder: Path
-    gateway: ServedGateway
-    relay: CountingRelay
-    upstream: AnthropicUpstream
-
-    def ask(self, prompt: str, token: str, *arguments: str, header: str = "ANTHROPIC_AUTH_TOKEN") -> str:
-        """Run it on a prompt to its end and return what it printed."""
-        return self.run(prompt, token, *arguments, header=header, exit_code=0).stdout
-
-    def run(
-        self, prompt: str, token: str, *arguments: str, exit_code: int, header: str = "ANTHROPIC_AUTH_TOKEN"
-    ) -> subprocess.CompletedProcess[str]:
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "ANTHROPIC_BASE_URL": self.relay.base_url,
-            header: token,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        }
-        ran = subprocess.run(
-            [self.program, "-p", prompt, *arguments],
-            cwd=self.folder,
-            env=environ,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PROMPT_S,
-        )
-        assert ran.returncode == exit_code, (ran.stdout, ran.stderr)
-        return ran
-
-    def seen(self, since: int) -> list[RecordedRequest]:
-        """Return the requests for messages that reached the upstream."""
-        return [request for request in self.upstream.requests[since:] if request.path == "/v1/messages"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import base64
 import itertools
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,22 +73,6 @@ STEPS = (
     ),
     Script((Reasoning(("Done.",)), Message("It is 12 °C.", phase="final_answer")), input_tokens=400),
 )
-
-
-@pytest.fixture(scope="module")
-def openai_upstream() -> Iterator[OpenAIUpstream]:
-    with OpenAIUpstream() as stand_in:
-        yield stand_in
-
-
-@pytest.fixture(scope="module")
-def openai_gateway(
-    openai_upstream: OpenAIUpstream, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServedGateway]:
-    """`channeling serve` as people start it who have OpenAI's key alone."""
-    folder = tmp_path_factory.mktemp("openai")
-    with ServedGateway(None, folder, openai_base_url=openai_upstream.sdk_base_url) as served:
-        yield served
 
 
 def python_loop(gateway: ServedGateway, token: str, streamed: bool) -> list[dict[str, Any]]:
