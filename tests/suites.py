@@ -96,7 +96,7 @@ SUITES = (
     Suite(
         "dynamodb-local",
         "budgets, races, costs and restarts on AWS's own DynamoDB Local",
-        120,
+        200,
         ("tests/dynamodb_local",),
         "java",
         lambda: (fetched_tools.java(), fetched_tools.dynamodb_local()),
