@@ -12,6 +12,7 @@ import orjson
 from channeling.errors import InvalidRequest
 from channeling.json_spans import JsonText, Span
 from channeling.message_request import MessageRequest
+from channeling.providers.foreign_search import has_foreign_citations, is_foreign_search
 from channeling.providers.thinking_signature import is_foreign_thinking
 
 API_VERSION = "2023-06-01"
@@ -45,8 +46,9 @@ def upstream_body(request: MessageRequest, *, model: str, max_tokens: int | None
     """Return the body to send: `model` is the provider's own name, `max_tokens` a lower bound than asked (or None).
 
     A clamp also lowers what `fallbacks` ask for, and thinking budgets, so that they stay valid. Thinking that is
-    unsigned or was made by another provider is taken out of the history; a message that held nothing else goes
-    with it (two turns of one role in a row are valid: they are read as one). Raise ValueError when `max_tokens` is
+    unsigned or was made by another provider is taken out of the history, and so are another provider's searches
+    and citations of them; a message that held nothing else goes with it (two turns of one role in a row are valid:
+    they are read as one). Raise ValueError when `max_tokens` is
     under `least_max_tokens`, InvalidRequest when no message is left.
     """
     splices: list[_Splice] = []
@@ -56,7 +58,7 @@ def upstream_body(request: MessageRequest, *, model: str, max_tokens: int | None
         if max_tokens < least_max_tokens(request):
             raise ValueError(f"max_tokens {max_tokens} is under the least, {least_max_tokens(request)}")
         splices += _clamps(request, max_tokens)
-    splices += _foreign_thinking(request)
+    splices += _without_foreign_blocks(request)
     return _spliced(request.raw, splices) if splices else request.raw
 
 
@@ -128,9 +130,13 @@ def _value_spans(text: JsonText, start: int) -> dict[str, Span]:
     return {key: span for key, _, span in text.members(start)}
 
 
-def _foreign_thinking(request: MessageRequest) -> list[_Splice]:
+def _without_foreign_blocks(request: MessageRequest) -> list[_Splice]:
     messages: list[dict[str, Any]] = request.document["messages"]
-    foreign = [position for position, message in enumerate(messages) if any(_foreign_blocks(message))]
+    foreign = [
+        position
+        for position, message in enumerate(messages)
+        if any(_foreign_blocks(message)) or any(_cites_foreign_search(message))
+    ]
     if not foreign:
         return []
     text = JsonText(request.raw)
@@ -138,7 +144,7 @@ def _foreign_thinking(request: MessageRequest) -> list[_Splice]:
     emptied = {position for position in foreign if all(_foreign_blocks(messages[position]))}
     if len(emptied) == len(messages):
         raise InvalidRequest(
-            "messages: nothing is left without the thinking blocks that another provider made"
+            "messages: nothing is left without the thinking and searches that another provider made"
         )
     splices = _removals(message_spans, emptied)
     for position in foreign:
@@ -149,14 +155,26 @@ def _foreign_thinking(request: MessageRequest) -> list[_Splice]:
                 number for number, is_foreign in enumerate(_foreign_blocks(messages[position])) if is_foreign
             }
             splices += _removals(block_spans, removed)
+            for number, cites in enumerate(_cites_foreign_search(messages[position])):
+                if cites:
+                    citations = _value_spans(text, block_spans[number].start)["citations"]
+                    splices.append(_Splice(citations, b"null"))
     return splices
 
 
 def _foreign_blocks(message: dict[str, Any]) -> list[bool]:
+    return [is_foreign_thinking(block) or is_foreign_search(block) for block in _written_blocks(message)]
+
+
+def _cites_foreign_search(message: dict[str, Any]) -> list[bool]:
+    return [has_foreign_citations(block) for block in _written_blocks(message)]
+
+
+def _written_blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
     content = message.get("content")
     if message.get("role") != "assistant" or not isinstance(content, list):
         return []
-    return [isinstance(block, dict) and is_foreign_thinking(block) for block in content]
+    return [block if isinstance(block, dict) else {} for block in content]
 
 
 def _removals(spans: list[Span], removed: set[int]) -> list[_Splice]:

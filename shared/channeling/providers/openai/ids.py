@@ -8,6 +8,8 @@ import hashlib
 import re
 from collections.abc import Container
 
+from channeling.providers.foreign_search import SEARCH_ID_PREFIX
+
 # The pattern and the length that OpenAI takes back as `call_id`, and Anthropic as `tool_use.id`.
 _FINE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FINE_SUFFIX = re.compile(r"[A-Za-z0-9_]{1,128}")
@@ -31,7 +33,7 @@ def server_tool_use_id(item_id: str, request_id: str, block: int) -> str:
     suffix = item_id.removeprefix("ws_")
     if not _FINE_SUFFIX.fullmatch(suffix):
         suffix = _minted(request_id, f"{block} {item_id}")
-    return f"srvtoolu_{suffix}"
+    return SEARCH_ID_PREFIX + suffix
 
 
 def _minted(request_id: str, what: str) -> str:

@@ -6,15 +6,13 @@ from typing import Any
 
 import orjson
 
+from channeling.providers.foreign_search import SEARCH_SEAL
 from channeling.providers.message_writer import MessageWriter
 from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.ids import server_tool_use_id, tool_use_id
 from channeling.providers.openai.output_items import Search, ToolCall, Write
 from channeling.providers.openai.stop_scan import StopScan
-from channeling.providers.thinking_signature import SIGNATURE_PREFIX
 
-# Where Anthropic puts ciphertext of its own, which only it can make: marked as ours, so that it is told apart.
-FOREIGN_SEARCH = f"{SIGNATURE_PREFIX}openai:1:web_search"
 _PIECES = frozenset({"text", "thinking", "tool_input"})
 
 
@@ -85,7 +83,7 @@ class ItemBlocks:
         if not self.searches:
             return
         location = {"type": "web_search_result_location", "url": url, "title": title, "cited_text": ""}
-        self._citations.append({**location, "encrypted_index": FOREIGN_SEARCH})
+        self._citations.append({**location, "encrypted_index": SEARCH_SEAL})
         self._cite()
 
     def _cite(self) -> None:
@@ -111,7 +109,7 @@ class ItemBlocks:
 
 def _search_result(url: str) -> dict[str, Any]:
     result = {"type": "web_search_result", "url": url, "title": url, "page_age": None}
-    return {**result, "encrypted_content": FOREIGN_SEARCH}
+    return {**result, "encrypted_content": SEARCH_SEAL}
 
 
 def _joined(writes: Iterable[Write]) -> Iterable[Write]:

@@ -20,6 +20,13 @@ SIGNED = '{"type":"thinking","thinking":"hm","signature":"EqQB"}'
 UNSIGNED = '{"type": "thinking",\n "thinking": "hm \u4f60", "signature": ""}'
 OURS = '{"type":"thinking","thinking":"","signature":"channeling:openai:abc"}'
 REDACTED_OURS = '{"type":"redacted_thinking","data":"channeling:x"}'
+SEARCH_OURS = '{"type":"server_tool_use","id":"srvtoolu_channeling_1","name":"web_search","input":{}}'
+FOUND_OURS = '{"type":"web_search_tool_result","tool_use_id":"srvtoolu_channeling_1","content":[{"a":1}]}'
+SEARCH = '{"type":"server_tool_use","id":"srvtoolu_01","name":"web_search","input":{}}'
+FOUND = '{"type":"web_search_tool_result","tool_use_id":"srvtoolu_01","content":[]}'
+CITED_OURS = '{"citations" : [{"encrypted_index":"channeling:web_search"} ],"type":"text","text":"rain"}'
+WITHOUT_CITATIONS = '{"citations" : null,"type":"text","text":"rain"}'
+CITED = '{"citations" : [{"encrypted_index":"EqQB"} ],"type":"text","text":"rain"}'
 TEXT = '{"type":"text","text":"said \\u4f60 \\"]}"}'
 USER = '{"role":"user","content":"hi"}'
 
@@ -129,6 +136,14 @@ def test_a_clamp_holds_for_fallbacks_too() -> None:
         ((assistant(OURS, UNSIGNED), USER), (USER,)),
         ((USER, assistant(OURS)), (USER,)),
         ((USER, assistant(OURS, TEXT), assistant(OURS), USER), (USER, assistant(TEXT), USER)),
+        ((USER, assistant(OURS, SEARCH_OURS, FOUND_OURS, TEXT)), (USER, assistant(TEXT))),
+        ((USER, assistant(SEARCH, FOUND, CITED)), (USER, assistant(SEARCH, FOUND, CITED))),
+        ((USER, assistant(SEARCH_OURS, FOUND_OURS), USER), (USER, USER)),
+        (
+            (USER, assistant(SEARCH_OURS, FOUND_OURS, CITED_OURS, TEXT, CITED_OURS)),
+            (USER, assistant(WITHOUT_CITATIONS, TEXT, WITHOUT_CITATIONS)),
+        ),
+        ((USER, '{"role":"user","content":[' + CITED_OURS + "]}"),) * 2,
         # Not an assistant's, or not blocks: not ours to touch.
         (
             (USER, '{"role":"user","content":[' + OURS + "]}"),
@@ -138,7 +153,7 @@ def test_a_clamp_holds_for_fallbacks_too() -> None:
         ((USER, assistant(), USER), (USER, assistant(), USER)),
     ],
 )
-def test_thinking_of_another_provider_is_taken_out(messages: tuple[str, ...], sent: tuple[str, ...]) -> None:
+def test_what_another_provider_made_is_taken_out(messages: tuple[str, ...], sent: tuple[str, ...]) -> None:
     body = upstream_body(request_of(with_messages(*messages)), model="m")
     assert orjson.loads(body) == orjson.loads(with_messages(*sent))
     for piece in (*sent, '{ "model":"m", "max_tokens" : 100,\n"messages": [', '],"x":[1 ,2]}\n'):

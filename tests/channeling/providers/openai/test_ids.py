@@ -46,8 +46,10 @@ def test_a_message_is_named_after_its_response(response_id: str | None, expected
         assert re.fullmatch(r"msg_[0-9a-f]{24}", named)
 
 
-@pytest.mark.parametrize(("item_id", "expected"), [("ws_68af", "srvtoolu_68af"), ("", None), ("a-b", None)])
+@pytest.mark.parametrize(
+    ("item_id", "expected"), [("ws_68af", "srvtoolu_channeling_68af"), ("", None), ("a-b", None)]
+)
 def test_a_search_is_named_after_its_item(item_id: str, expected: str | None) -> None:
     """Anthropic takes `srvtoolu_` and letters, digits and underscores alone."""
     named = server_tool_use_id(item_id, "req_1", 3)
-    assert named == expected if expected else re.fullmatch(r"srvtoolu_[0-9a-f]{24}", named)
+    assert named == expected if expected else re.fullmatch(r"srvtoolu_channeling_[0-9a-f]{24}", named)

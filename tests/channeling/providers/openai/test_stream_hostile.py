@@ -190,6 +190,22 @@ def test_whatever_is_missing_or_said_twice_the_text_comes_once(pieces: tuple[byt
     assert content(*pieces) == [{"type": "text", "text": "one two"}]
 
 
+def test_an_index_that_is_used_again_keeps_nothing_waiting() -> None:
+    again = event("response.output_item.added", output_index=0, item={"type": "message", "id": "it_other"})
+    stream = OpenAIStream("req_test", TERMS)
+    stream.feed(added() + text("one") + again)
+    assert b"two" in stream.feed(text("two"))
+
+
+def test_an_item_that_ends_twice_is_written_once() -> None:
+    whole: dict[str, Any] = {"content": [{"type": "output_text", "text": "one"}]}
+    other = event(
+        "response.output_item.done", output_index=0, item={"type": "message", "id": "it_other", **whole}
+    )
+    assert len(content(added(), done(**whole), done(**whole), completed())) == 1
+    assert len(content(added(), done(**whole), other, completed())) == 2
+
+
 def summary(piece: str, summary_index: int) -> bytes:
     kind = "response.reasoning_summary_text.delta"
     return event(kind, output_index=0, summary_index=summary_index, delta=piece)
