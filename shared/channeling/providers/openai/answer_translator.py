@@ -59,6 +59,8 @@ class AnswerTranslator:
         kind = event.get("type", name)
         try:
             if not isinstance(kind, str):
+                if error := _object(event, "error"):
+                    raise stream_error(error)  # as proxies say it in the middle of a stream
                 raise garbled("an event without a type")
             handler = HANDLERS.get(kind)
             if handler is not None:

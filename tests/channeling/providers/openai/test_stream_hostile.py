@@ -297,6 +297,7 @@ NAMELESS = {"call_id": "call_0", "name": ""}
         ((event("error"),), "did not say why"),
         ((event("error", message="Oh."),), "Oh."),
         ((event("error", error="Oh.", message="Ah."),), "Ah."),
+        ((b'data: {"error": {"message": "Oh.", "code": 502}}\n\n',), "Oh."),
         ((added(0, "hologram"), completed()), "does not know: hologram"),
         ((added(0, "computer_call"), completed()), "not asked for: computer_call"),
     ],
@@ -362,6 +363,14 @@ def test_a_citation_without_a_search_or_a_text_is_left_out() -> None:
     search = done(1, "web_search_call", status="completed", action={"type": "search", "query": "q"})
     blocks = content(search, added(0), cited, done(0), completed())
     assert [block["type"] for block in blocks] == ["server_tool_use", "web_search_tool_result"]
+
+
+def test_a_citation_of_an_empty_text_is_not_the_next_ones() -> None:
+    note = {"type": "url_citation", "url": "https://a.example", "title": "A"}
+    cited = event("response.output_text.annotation.added", output_index=1, content_index=0, annotation=note)
+    search = done(0, "web_search_call", status="completed", action={"type": "search", "query": "q"})
+    *_, block = content(search, added(1), cited, done(1), added(2), text("x", 2), done(2), completed())
+    assert block == {"type": "text", "text": "x"}
 
 
 def test_a_citation_that_comes_before_its_text_waits_for_it() -> None:
