@@ -44,7 +44,7 @@ READ_KEYS = frozenset(
 _MONEY_ARRAYS = frozenset({"tools", "fallbacks", "mcp_servers"})
 # Tools that the client runs; any other type with a name of its own may run (and bill) at the provider.
 _CLIENT_TOOLS = ("bash_", "browser_toolset_", "computer_", "memory_", "text_editor_")
-_REMOTE_SOURCES = frozenset({"url", "file"})
+_REMOTE_SOURCES = ("url", "file")  # no set: what is asked for in it may be anything, lists too
 # Arbitrary JSON of a tool's own: what looks like a content block inside it is none.
 _OPAQUE_KEYS = frozenset({"input", "input_schema"})
 

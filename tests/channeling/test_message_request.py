@@ -197,6 +197,8 @@ CONTENT_CASES = [
         1,
         False,
     ),
+    ({"type": "image", "source": {"type": []}}, 1, False),
+    ({"type": [], "source": {"type": {}, "media_type": []}}, 0, False),
     ({"type": "container_upload", "file_id": "f"}, 0, True),
     ({"type": "tool_result", "content": [{"type": "image", "source": {"type": "base64"}}]}, 1, False),
     (

@@ -61,7 +61,7 @@ def _thinking(document: Mapping[str, Any]) -> tuple[Any, Any, Any]:
         return None, None, None
     thinking = object_of(thinking, ("thinking",))
     kind = thinking.get("type")
-    if kind != "disabled" and kind not in _THINKS:
+    if kind != "disabled" and not (isinstance(kind, str) and kind in _THINKS):
         raise invalid(
             ("thinking", "type"), f"{kind!r} should be 'enabled', 'adaptive', 'between_tools' or 'disabled'"
         )

@@ -47,7 +47,7 @@ _READABLE = frozenset(
 
 def is_server_tool_block(kind: Any) -> bool:
     """Say whether a block type is a call or a result of a tool that the provider ran."""
-    return kind in _CALLS or kind in _RESULTS
+    return isinstance(kind, str) and (kind in _CALLS or kind in _RESULTS)
 
 
 def server_tool_note(block: Mapping[str, Any], place: Place) -> str:

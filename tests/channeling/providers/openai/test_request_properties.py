@@ -1,15 +1,20 @@
 """Whatever a conversation looks like, what goes up is taken by the API, and all that a model can read is in it."""
 
 import copy
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 
+from channeling.errors import InvalidRequest
 from channeling.message_request import parse_message_request
 from channeling.providers.openai.request import Translation, translate_request
 from channeling.providers.openai.server_tool_notes import is_server_tool_block
 from tests.channeling.providers.openai.conversations import messages, requests
+from tests.channeling.providers.openai.golden_requests import Case, cases
 from tests.stand_ins.openai_validator import assert_taken
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -81,3 +86,52 @@ class Marked:
     def _new(self) -> str:
         self.marks.append(f"<mark {len(self.marks)}>")
         return self.marks[-1]
+
+
+JUNK: list[Any] = [
+    None,
+    True,
+    -1,
+    2**70,
+    0.5,
+    "",
+    "x",
+    "\ud7ff",
+    [],
+    [None],
+    [[]],
+    {},
+    {"type": 1},
+    {"type": "text"},
+]
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_malformed_requests_are_refused_or_translated(case: Case) -> None:
+    """Each value of each golden request is replaced by junk in turn: never anything but a refusal or a body."""
+    document = orjson.loads(case.request.raw)
+    for path in paths(document):
+        for junk in JUNK:
+            try:
+                request = parse_message_request(json.dumps(replaced(document, path, junk)).encode())
+                translation = translate_request(request, model=request.model, max_tokens=None, stream=True)
+            except InvalidRequest:
+                continue
+            assert orjson.dumps(translation.body)
+
+
+def paths(node: Any) -> Iterator[tuple[str | int, ...]]:
+    """Yield where every value in a document stands, but for the insides of schemas deep down."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield (key,)
+        yield from ((key, *rest) for rest in paths(child) if len(rest) < 9)
+
+
+def replaced(node: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """Return the document with another value at the path."""
+    if not path:
+        return value
+    copied = node.copy()
+    copied[path[0]] = replaced(node[path[0]], path[1:], value)
+    return copied
