@@ -1,4 +1,4 @@
-"""A stand-in for the Responses API that nobody here wrote: the translation holds before somebody else's reading of it.
+"""A stand-in for the Responses API that nobody here wrote: the translation holds before another's reading of it.
 
 npm `@copilotkit/aimock`: no item ids of OpenAI's kind, no sequence numbers, usage without details or of zeros.
 """
