@@ -90,6 +90,12 @@ class BudgetModel:
         from_token = token_tile_s >= window.end_s
         return self._hold_in_new_window(ask, ask.token_start_s if from_token else self.origin_s, now_s)
 
+    def allow(self, hold_id: str, limit: int) -> None:
+        """Take note of the limit under which a request was told that it holds."""
+        for window in self._open():
+            if hold_id in window.holds:
+                window.allowed = max(window.allowed, limit)
+
     def extend(self, hold_id: str, amount: int, limit: int) -> None:
         """Raise a hold to `amount` or as much of it as the limit leaves; a hold that is gone stays gone."""
         for window in self._open():

@@ -188,6 +188,8 @@ class Budget(RuleBasedStateMachine):
             return multiple()
         assert outcome.limit in (limit, limit + self.model.live_raise())
         self.believed[ask.hold_id] = outcome.hold
+        # Whoever finds its own hold standing, the answer having been lost, was admitted under a live raise too.
+        self.model.allow(ask.hold_id, outcome.limit)
         return outcome
 
     @rule(request=requests, more=AMOUNTS, faults=FAULTS)
