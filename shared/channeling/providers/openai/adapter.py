@@ -24,6 +24,8 @@ from channeling.upstream import UpstreamRequest
 # Behind a base URL as the official SDK takes it, which ends in `/v1`.
 RESPONSES_PATH = "/responses"
 INPUT_TOKENS_PATH = "/responses/input_tokens"
+# What Claude Code calls its session by (code.claude.com/docs, "Gateway protocol reference").
+_SESSION_HEADER = "x-claude-code-session-id"
 # `openai` 3.54.0, `types/responses/input_token_count_params.py`: what a count may be asked with, of what we send.
 _COUNTED_KEYS = (
     "model",
@@ -74,7 +76,11 @@ class OpenAIAdapter:
         request_id: str,
     ) -> MessageCall:
         translation = translate_request(
-            request, model=target.model, max_tokens=max_tokens, stream=request.stream
+            request,
+            model=target.model,
+            max_tokens=max_tokens,
+            stream=request.stream,
+            session=next((value for name, value in client_headers if name.lower() == _SESSION_HEADER), None),
         )
 
         def second_try(status: int, body: bytes) -> UpstreamRequest | None:

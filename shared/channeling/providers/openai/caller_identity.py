@@ -16,21 +16,24 @@ from channeling.providers.openai.refusal import object_of, optional_text
 _SESSION_MARK = "_session_"
 
 
-def translate_identity(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `safety_identifier` and `prompt_cache_key` for `metadata.user_id`; none where it is not given."""
+def translate_identity(document: Mapping[str, Any], session: str | None = None) -> dict[str, Any]:
+    """Return `safety_identifier` for `metadata.user_id` and `prompt_cache_key` for the session, where there are any.
+
+    `session`: what the client calls its session outside of the body; else it is looked for in the user id.
+    """
     metadata = document.get("metadata")
-    if metadata is None:
-        return {}
-    user_id = optional_text(object_of(metadata, ("metadata",)), "user_id", ("metadata",))
-    if not user_id:
-        return {}
-    person, session = _person_and_session(user_id)
-    return {"safety_identifier": _hash(person), "prompt_cache_key": prompt_cache_key(session)}
-
-
-def prompt_cache_key(session: str) -> str:
-    """Return the key that keeps the requests of one session at one cache."""
-    return _hash(f"session {session}")
+    user_id = (
+        None
+        if metadata is None
+        else optional_text(object_of(metadata, ("metadata",)), "user_id", ("metadata",))
+    )
+    told: dict[str, Any] = {}
+    if user_id:
+        person, session_of_user = _person_and_session(user_id)
+        told["safety_identifier"] = _hash(person)
+        session = session or session_of_user
+    # The same key for all requests of a session keeps them at one cache.
+    return told | ({"prompt_cache_key": _hash(f"session {session}")} if session else {})
 
 
 def _person_and_session(user_id: str) -> tuple[str, str]:

@@ -39,12 +39,13 @@ class Translation:
 
 
 def translate_request(
-    request: MessageRequest, *, model: str, max_tokens: int | None, stream: bool
+    request: MessageRequest, *, model: str, max_tokens: int | None, stream: bool, session: str | None = None
 ) -> Translation:
     """Return what to send to OpenAI for a request; raise InvalidRequest naming what cannot be sent.
 
     `model` is the upstream name; `max_tokens` is a lower bound than asked, or None. A request for a count has no
-    `max_tokens`, and becomes the body of the answer that it would be.
+    `max_tokens`, and becomes the body of the answer that it would be. `session` is what the client calls its
+    session, where it says so outside of the body.
     """
     document, traits = request.document, traits_of(model)
     _refuse_unsupported(document)
@@ -59,7 +60,7 @@ def translate_request(
     if instructions := _instructions(document.get("system")):
         body["instructions"] = instructions
     body["input"] = items
-    body |= tools.body | reasoning.body | _format(document) | translate_identity(document)
+    body |= tools.body | reasoning.body | _format(document) | translate_identity(document, session)
     body |= _sampling(document, traits)
     included = ["reasoning.encrypted_content"] if traits.reasons else []
     if tools.has_web_search:

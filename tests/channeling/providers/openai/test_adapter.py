@@ -158,3 +158,19 @@ def test_the_account_s_headers_stay_here() -> None:
     assert ADAPTER.answer_headers(headers) == [("content-type", "application/json")]
     streamed = dict(ADAPTER.answer_headers({"content-type": "text/event-stream; charset=utf-8"}))
     assert streamed["content-type"] == "text/event-stream; charset=utf-8"
+
+
+def test_the_session_that_a_header_names_keeps_to_one_cache() -> None:
+    """Claude Code names it in a header; its name itself does not go up."""
+
+    def body_in(session: str) -> bytes:
+        headers = [("X-Claude-Code-Session-Id", session)]
+        made = ADAPTER.message_call(
+            request(), TARGET, max_tokens=None, client_headers=headers, query="", request_id="req_1"
+        )
+        assert_taken(json.loads(made.request.body))
+        return made.request.body
+
+    assert body_in("one") == body_in("one") != body_in("two")
+    assert b"session-of-somebody" not in body_in("session-of-somebody")
+    assert "prompt_cache_key" not in json.loads(call(request()).request.body)

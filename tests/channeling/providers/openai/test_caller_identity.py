@@ -32,6 +32,14 @@ def test_another_session_of_the_same_person(one: str, other: str) -> None:
     assert identity(one)[1] != identity(other)[1]
 
 
+def test_a_session_that_is_named_outside() -> None:
+    """It comes before the one in the user id, and needs no user id."""
+    both = translate_identity({"metadata": {"user_id": claude_code("1")}}, "2")
+    assert both["safety_identifier"] == identity(claude_code("1"))[0]
+    assert both["prompt_cache_key"] == identity(claude_code("2"))[1]
+    assert translate_identity({}, "2") == {"prompt_cache_key": both["prompt_cache_key"]}
+
+
 def test_another_person() -> None:
     """Two people are two, though their device is one."""
     assert identity(claude_code("1", "a"))[0] != identity(claude_code("1", "b"))[0]
