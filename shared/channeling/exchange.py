@@ -112,5 +112,8 @@ def _estimated_counts(exchange: Exchange, price: ModelPrice, tokens_per_byte: To
     else:
         elapsed_ms = max(0, exchange.ended_ms - exchange.sent_ms)
         output_tokens = elapsed_ms * _SILENT_TOKENS_PER_S // 1000
-    output_tokens = max(counts.output_tokens, min(output_tokens, exchange.max_tokens))
-    return replace(counts, output_tokens=output_tokens)
+    return replace(
+        counts,
+        output_tokens=max(counts.output_tokens, min(output_tokens, exchange.max_tokens)),
+        web_search_requests=max(counts.web_search_requests, exchange.facts.web_searches),
+    )

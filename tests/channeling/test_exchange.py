@@ -64,6 +64,12 @@ WROTE = Emitted(ascii_bytes=100)
         (exchange(streamed=False, began=True, emitted=WROTE), (300 * 3_000 + 30 * 15_000, True)),
         # A stream that began and broke off before a word of text or usage: its input was read.
         (exchange(began=True), (300 * 3_000, True)),
+        # Searches that were seen have their fee, $10 per 1,000, also where the bill is estimated.
+        (
+            exchange(facts=replace(STARTED, web_searches=2), emitted=WROTE),
+            (300_000 + 30 * 15_000 + 20_000_000, True),
+        ),
+        (exchange(facts=replace(REPORTED, web_searches=2)), (450_000, False)),
         # What is known of the input counts for more than how many bytes it has.
         (exchange(began=True, input_tokens_estimate=20, emitted=WROTE), (20 * 3_000 + 30 * 15_000, True)),
     ],

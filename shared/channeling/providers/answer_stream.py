@@ -53,6 +53,7 @@ class AnswerFacts:
     """What is known of an answer's bill and end so far.
 
     `usage` is None until the provider reported any; its `output_tokens` is a bill only if `output_is_final`.
+    `web_searches` is how many were seen in the answer: each has a fee, also where no final usage ever comes.
     """
 
     usage: TokenCounts | None = None
@@ -61,6 +62,7 @@ class AnswerFacts:
     side_usages: tuple[SideUsage, ...] = ()
     model: str | None = None
     stop_reason: str | None = None
+    web_searches: int = 0
 
 
 class AnswerStream(Protocol):

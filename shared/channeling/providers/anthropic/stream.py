@@ -131,7 +131,7 @@ class AnthropicStream:
             case "content_block_start":
                 index = document.get("index")
                 self._open_block = index if isinstance(index, int) else None
-                add_block(self.emitted, _object(document, "content_block"))
+                self._read_block(_object(document, "content_block"))
             case "content_block_stop":
                 self._open_block = None
             case "message_start":
@@ -149,6 +149,11 @@ class AnthropicStream:
         if isinstance(message.get("model"), str):
             self.facts.model = message["model"]
         self._note_usage(_object(message, "usage"))
+
+    def _read_block(self, block: dict[str, Any]) -> None:
+        add_block(self.emitted, block)
+        if block.get("type") == "server_tool_use" and block.get("name") == "web_search":
+            self.facts.web_searches += 1
 
     def _read_message_delta(self, document: dict[str, Any]) -> None:
         usage = _object(document, "usage")

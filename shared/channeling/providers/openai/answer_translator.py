@@ -119,6 +119,7 @@ class AnswerTranslator:
 
     def _item_done(self, event: Event) -> None:
         self._items.finish(event)
+        self.facts.web_searches = self._items.searches
         self._write()
 
     def _annotation(self, event: Event) -> None:
@@ -247,7 +248,8 @@ class AnswerTranslator:
         return {"input_tokens": self._terms.input_tokens_estimate, "output_tokens": estimate}
 
     def _note_usage(self, response: Event) -> None:
-        self.facts.usage = token_counts(response, searches=self._items.searches)
+        self.facts.web_searches = self._items.searches
+        self.facts.usage = token_counts(response, searches=self.facts.web_searches)
         self.facts.output_is_final = reports_output(response)
         self.facts.terms = billing_terms(response)
 

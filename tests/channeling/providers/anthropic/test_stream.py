@@ -264,6 +264,14 @@ def test_the_first_output_count_is_a_placeholder(
     assert stream.facts.usage.input_tokens == 10
 
 
+def test_searches_are_counted_as_they_are_seen() -> None:
+    """They have a fee, also in an answer that is cut off before its last usage."""
+    case = next(case for case in CASES if case.name == "web_search")
+    stream, _ = fed(*case.records[:-2])
+    assert stream.facts.web_searches == case.stream.count(b'"name":"web_search"') > 0
+    assert not stream.facts.output_is_final
+
+
 def test_a_block_that_starts_full_is_metered_and_a_signature_is_not() -> None:
     stream, _ = fed(
         message_start(),

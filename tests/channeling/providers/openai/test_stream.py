@@ -199,6 +199,23 @@ def test_what_waits_is_metered_when_it_comes() -> None:
         assert stream.emitted.ascii_bytes == metered
 
 
+def test_searches_are_counted_as_they_are_seen() -> None:
+    """They have a fee, also in an answer that is cut off before its last usage."""
+    case = BY_NAME["trap_126_web_search"]
+    stream = case.new_stream()
+    fed(stream, records_of(case.upstream)[:-1])
+    assert (stream.facts.usage, stream.facts.web_searches) == (None, 1)
+
+
+def test_hidden_reasoning_is_metered_by_its_ciphertext() -> None:
+    """It is billed, and where an answer is cut off nobody says how much it was."""
+    case = BY_NAME["trap_021_thinking_not_shown"]
+    ciphertext = events_of(case.upstream)[3]["item"]["encrypted_content"]
+    stream = case.new_stream()
+    fed(stream, records_of(case.upstream)[:4])
+    assert stream.emitted.ascii_bytes == len(ciphertext) * 3 // 4 - 64 > 100
+
+
 def test_the_message_begins_with_its_first_item() -> None:
     """An error that comes before that can still be answered with its own status."""
     case = BY_NAME["plain_text"]
