@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from channeling.message_request import parse_message_request
@@ -141,7 +142,7 @@ def measure() -> list[Figure]:
     for kind in ("text", "thinking", "tool input"):
         records = stream_records(kind)
         data = [record.partition(b"data: ")[2] for record in records]
-        seconds = _least_seconds(lambda records=records: _feed(request, records)) / len(records)
+        seconds = _least_seconds(partial(_feed, request, records)) / len(records)
         json_seconds = _json_seconds(data) / len(data)
         figures.append(Figure(f"event: {kind}", seconds, json_seconds, GREATEST_EVENT_US / 1e6))
     return figures
