@@ -54,8 +54,6 @@ class AnswerTranslator:
 
     def take(self, event: Event, name: str | None = None) -> None:
         """Take one event of the response's stream; `name` is its kind where it does not say so itself."""
-        if self.writer.ended:
-            return
         kind = event.get("type", name)
         try:
             if not isinstance(kind, str):

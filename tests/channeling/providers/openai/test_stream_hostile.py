@@ -230,6 +230,33 @@ def test_reasoning_that_was_cut_off_is_not_signed(last: bytes) -> None:
     assert seen.message["content"] == [{"type": "thinking", "thinking": "one", "signature": ""}]
 
 
+def test_a_cut_writes_what_waits() -> None:
+    """Words that might have begun a stop sequence, and calls behind another: they are written, and billed."""
+    stream = OpenAIStream("req_test", AnswerTerms("gpt-5.2", stop_sequences=("END",)))
+    out = stream.feed(
+        added() + text("one EN") + call(1) + arguments('{"a":', 1) + call(2) + arguments("{}", 2)
+    )
+    seen = read_strictly(out + stream.cut())
+    assert seen.error is None
+    assert seen.text == "one EN"
+    assert [block.get("partial_input", block.get("input")) for block in seen.message["content"][1:]] == [
+        '{"a":',
+        {},
+    ]
+
+
+def test_a_call_of_which_the_limit_left_no_name_is_no_call() -> None:
+    limit = {"incomplete_details": {"reason": "max_output_tokens"}}
+    seen = read(added(), text("x"), arguments('{"a"', 1), event("response.incomplete", response=limit))
+    assert seen.message["content"] == [{"type": "text", "text": "x"}]
+    assert seen.message["stop_reason"] == "max_tokens"
+
+
+def test_the_first_id_of_a_response_counts() -> None:
+    first, second = (event("response.created", response={"id": name}) for name in ("resp_1", "resp_2"))
+    assert read(first, second, added(), completed(id="resp_3")).message["id"] == "msg_1"
+
+
 def test_an_index_that_is_used_again_is_another_item() -> None:
     again = event("response.output_item.added", output_index=0, item={"type": "message", "id": "it_other"})
     blocks = content(added(), text("one"), done(), again, text("two"), completed())
