@@ -1,6 +1,7 @@
 """A plain model of one user's budget: dictionaries and sums, no store and no conditions, that each operation of the
 budget protocol is compared with. It knows the rules of docs/budgets.md and nothing of how they are kept."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -74,18 +75,22 @@ class BudgetModel:
             return 0
         return self.raised[1]
 
-    def hold(self, ask: ModelAsk, now_s: int) -> Outcome:
-        """Admit or refuse a request, and do to the budget what that does."""
+    def hold(self, ask: ModelAsk, now_s: int, left: Collection[str]) -> Outcome:
+        """Admit or refuse a request, and do to the budget what that does.
+
+        `left` are expired holds that may stay: where reclaiming is broken off, what is reclaimed by then may make
+        room enough for the next try.
+        """
         if self.revoked_ms is not None and ask.issued_at_ms <= self.revoked_ms:
             return "revoked"
         window = self.window
         if window is None:
             return self._hold_in_new_window(ask, ask.token_start_s, now_s)
         if window.end_s > now_s:
-            return self._hold_in(window, ask, now_s)
+            return self._hold_in(window, ask, now_s, left)
         self.finish_order()
         if self.previous is not None and self.previous.holds:
-            self.reclaim(now_s)
+            self.reclaim(now_s, left)
         token_tile_s = self._tile(ask.token_start_s, now_s)
         from_token = token_tile_s >= window.end_s
         return self._hold_in_new_window(ask, ask.token_start_s if from_token else self.origin_s, now_s)
@@ -124,11 +129,11 @@ class BudgetModel:
             if hold is not None:
                 window.settled += min(bill if hold.billed is None else hold.billed, hold.amount)
 
-    def reclaim(self, now_s: int) -> None:
+    def reclaim(self, now_s: int, left: Collection[str] = ()) -> None:
         """End what requests that died have left: at their record, else at what they held."""
         for window in self._open():
             for hold_id, hold in list(window.holds.items()):
-                if hold.started_s + HOLD_LIFETIME_S < now_s:
+                if hold.started_s + HOLD_LIFETIME_S < now_s and hold_id not in left:
                     del window.holds[hold_id]
                     window.settled += hold.amount if hold.billed is None else min(hold.billed, hold.amount)
 
@@ -155,11 +160,11 @@ class BudgetModel:
         self.windows.append(ModelWindow(start_s, start_s + self.length_s))
         return self._place(self.windows[-1], ask, ask.limit, now_s)
 
-    def _hold_in(self, window: ModelWindow, ask: ModelAsk, now_s: int) -> Outcome:
+    def _hold_in(self, window: ModelWindow, ask: ModelAsk, now_s: int, left: Collection[str]) -> Outcome:
         for limit in (ask.limit, ask.limit + self.live_raise()):
             # Expired holds are in nobody's way as long as there is room beside them.
             if not self._fits(window, ask, limit):
-                self.reclaim(now_s)
+                self.reclaim(now_s, left)
             if len(window.holds) >= ask.max_concurrent:
                 return "too many"
             if self._fits(window, ask, limit):

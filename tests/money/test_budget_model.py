@@ -182,7 +182,8 @@ class Budget(RuleBasedStateMachine):
         model_ask = ModelAsk(
             ask.hold_id, amount, limit, ask.token_window_start_s, ask.issued_at_ms, max_concurrent
         )
-        expected = self.model.hold(model_ask, self.now_s)
+        broken_off = {"lost", "refused"} & set(faults)
+        expected = self.model.hold(model_ask, self.now_s, self.all_standing() if broken_off else ())
         assert named(outcome) == expected
         if not isinstance(outcome, Held):
             return multiple()
@@ -366,11 +367,12 @@ class Budget(RuleBasedStateMachine):
         return self.loop.run(self.protocol.item(self.kind))
 
     def standing(self, hold_id: str) -> int | None:
+        return self.all_standing().get(hold_id)
+
+    def all_standing(self) -> dict[str, int]:
         item = self.item()
-        for window in (item.window, item.previous):
-            if window is not None and hold_id in window.holds:
-                return window.holds[hold_id]
-        return None
+        windows = [window for window in (item.window, item.previous) if window is not None]
+        return {hold_id: amount for window in windows for hold_id, amount in window.holds.items()}
 
 
 def same(window: WindowState, expected: ModelWindow) -> bool:
