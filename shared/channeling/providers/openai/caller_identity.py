@@ -17,7 +17,7 @@ _SESSION_MARK = "_session_"
 
 
 def translate_identity(document: Mapping[str, Any], session: str | None = None) -> dict[str, Any]:
-    """Return `safety_identifier` for `metadata.user_id` and `prompt_cache_key` for the session, where there are any.
+    """Return `safety_identifier` for `metadata.user_id`, `prompt_cache_key` for the session, where there is one.
 
     `session`: what the client calls its session outside of the body; else it is looked for in the user id.
     """

@@ -53,8 +53,8 @@ class _History:
         self.items: list[Item] = []
         self._traits = traits
         self._replayed: set[str] = set()
-        # The last assistant text came in pieces that citations tore apart: the next one goes on with it.
-        self._text_is_torn = False
+        # Whether the block right before has citations, which tear one text apart; None where it is no text.
+        self._last_is_cited: bool | None = None
 
     def add_user(self, message: Mapping[str, Any], place: Place) -> None:
         """Add a user message: all results of tools first, then the rest of it in order."""
@@ -86,11 +86,14 @@ class _History:
         if isinstance(content, str):
             self._add_said(content)
             return
-        self._text_is_torn = False
+        self._last_is_cited = None
         for position, block in enumerate(list_of(content, place)):
             block_place = (*place, position)
             block = object_of(block, block_place)
-            match block.get("type"):
+            kind = block.get("type")
+            if kind != "text":
+                self._last_is_cited = None
+            match kind:
                 case "text":
                     self._add_text_block(block, block_place)
                 case "thinking":
@@ -104,11 +107,11 @@ class _History:
                         self._add_said(part["text"])
                 case "fallback" | "mcp_tool_listing":
                     pass  # Marks of the provider's own, which are not shown to the model there either.
-                case kind if is_server_tool_block(kind):
+                case _ if is_server_tool_block(kind):
                     self._add_server_tool(server_tool_note(block, block_place))
                 case None:
                     raise invalid((*block_place, "type"), "Field required")
-                case kind:
+                case _:
                     raise unsupported(block_place, f"a {kind!r} block of an assistant message")
 
     def _add_message(self, role: str, parts: list[Part]) -> None:
@@ -123,12 +126,13 @@ class _History:
 
     def _add_text_block(self, block: Mapping[str, Any], place: Place) -> None:
         text, is_cited = text_of(block, "text", place), bool(block.get("citations"))
-        last = self.items[-1] if self.items else None
-        if (is_cited or self._text_is_torn) and last is not None and last.get("role") == "assistant":
-            last["content"] += text
+        if not text:
+            return
+        if self._last_is_cited is not None and (is_cited or self._last_is_cited):
+            self.items[-1]["content"] += text
         else:
             self._add_said(text)
-        self._text_is_torn = is_cited
+        self._last_is_cited = is_cited
 
     def _add_reasoning(self, signature: Any) -> None:
         """Replay reasoning that is OpenAI's own, once; any other thinking is left out."""
