@@ -71,7 +71,7 @@ def _wish(world: World, rng: random.Random, limit: int) -> Wish:
         limit_microusd=int(limit * rng.choice((0.5, 1, 1, 1, 2))),
         minted_s=minted_s,
         window_start_s=rng.choice((minted_s, now_s - now_s % 3_600, now_s + 100)),
-        max_tokens=rng.choice((16, 256, 1_024, 8_000, 32_000)),
+        max_tokens=rng.choice((16, 256, 1_024, 8_000, 32_000, 32_000)),
         stream=rng.random() < 0.7,
         padding=rng.choice((1, 500, 5_000)),
         read_s=rng.choice((0.0, 0.0, 0.0, 0.2)),

@@ -34,7 +34,7 @@ class FaultyDynamoDB:
         shown = " ".join(
             f"{name}={value!r}" for name, value in update.values.items() if type(value) is not bytes
         )
-        what = f"update {_place(update.key)} {update.expression[:48]} | {shown}"
+        what = f"update {_place(update.key)} {update.expression[:56]} | {shown}"
         return await self._call(what, lambda: self._store.update(update))
 
     async def query(self, table: str, partition: tuple[str, str], **options: Any) -> list[Item]:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from channeling.budgets.item import WindowState, budget_item
 from channeling.tables import TableNames
 from channeling.usage.record import UsageRecord, is_record_item, usage_record
+from channeling.usage.rollup import Rollup, rollup_from_item
 from simulation.asked import Asked, Ordered, Revocation
 from simulation.charges import charge_violations
 from simulation.observed_dynamodb import ObservedDynamoDB, WindowPlace
@@ -39,6 +40,11 @@ class Evidence:
         """Return every usage record."""
         return [usage_record(item) for item in self.store.items(self.tables.usage) if is_record_item(item)]
 
+    def rollups(self) -> list[Rollup]:
+        """Return every hourly rollup."""
+        items = self.store.items(self.tables.usage)
+        return [rollup_from_item(item) for item in items if "#rollup#" in str(item["pk"])]
+
 
 def violations(evidence: Evidence) -> list[str]:
     """Return every promise that was broken, as sentences; none where the run was good."""
@@ -49,6 +55,7 @@ def violations(evidence: Evidence) -> list[str]:
         *(f"defect: {defect}" for defect in evidence.defects),
         *_nothing_is_left(evidence),
         *_windows_add_up(evidence, records),
+        *_rollups_add_up(evidence),
         *_limits_are_kept(evidence, records),
         *_windows_tile(evidence),
         *_orders_are_carried_out_once(evidence, records),
@@ -67,12 +74,12 @@ def violations(evidence: Evidence) -> list[str]:
 
 def _nothing_is_left(evidence: Evidence) -> Iterator[str]:
     for item in evidence.store.items(evidence.tables.budgets):
-        place, budget = f"{item['pk']!s}/{item['sk']!s}", budget_item(item)
+        budget = budget_item(item)
         if budget.adjustment is not None:
-            yield f"I2 {place}: an order is left half carried out: {budget.adjustment}"
-        for window in (budget.window, budget.previous):
-            if window is not None and window.holds:
-                yield f"I2 {place}: holds are left after all lifetimes: {window}"
+            yield f"I2 {item['pk']!s}/{item['sk']!s}: an order is left half carried out: {budget.adjustment}"
+    for place, window in evidence.store.windows.items():
+        if window.holds:
+            yield f"I2 {place}: holds are left after all lifetimes: {window}"
 
 
 def _windows_add_up(evidence: Evidence, records: Sequence[UsageRecord]) -> Iterator[str]:
@@ -85,6 +92,18 @@ def _windows_add_up(evidence: Evidence, records: Sequence[UsageRecord]) -> Itera
     for place in costs.keys() - evidence.store.windows.keys():
         if costs[place]:
             yield f"I2 {place}: records of {costs[place]} for a window that never was"
+
+
+def _rollups_add_up(evidence: Evidence) -> Iterator[str]:
+    """What the hourly rollups say of a window is what is settled in it."""
+    costs: dict[WindowPlace, int] = defaultdict(int)
+    for rollup in evidence.rollups():
+        for name, cost in rollup.cost_by_window.items():
+            kind, _, start = name.partition("#")
+            costs[f"{rollup.partition.project_id}#{rollup.user_id}", kind, int(start)] += cost
+    for place, window in evidence.store.windows.items():
+        if window.settled != costs[place]:
+            yield f"I2 {place}: settled {window.settled}, its rollups come to {costs[place]}"
 
 
 def _limits_are_kept(evidence: Evidence, records: Sequence[UsageRecord]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from channeling.usage.store import UsageStore
 from channeling.window_kind import WindowKind
 from simulation.asked import Ordered, Revocation
 from simulation.environment import Environment, running_in
+from simulation.virtual_time import VirtualClock
 from simulation.world import PROJECT_ID, TABLES, Process, World
 
 T = TypeVar("T")
@@ -70,15 +71,14 @@ async def misfortune(world: World, users: list[str], kinds: list[WindowKind], li
                 rng.choice(world.serving).environment.die()
 
 
-async def give_order(world: World, name: str, order: Ordered, *, dies_at_first: int | None = None) -> None:
+async def give_order(world: World, name: str, order: Ordered) -> None:
     """Give an order; where no answer comes, another process gives the same one again."""
     world.ordered.append(order)
     world.trace.note(name, f"orders {order.what} {order.user} {order.kind} {order.amount} {order.order_id}")
     now_s = world.now_ms() // 1000
     for number in range(_TRIES):
         dies_at = world.rng.choice((None, None, world.rng.randint(1, 8)))
-        environment = world.environment(f"{name}.{number}", dies_at_operation=dies_at_first or dies_at)
-        dies_at_first = None
+        environment = world.environment(f"{name}.{number}", dies_at_operation=dies_at)
         try:
             amount = await in_process(environment, carry_out(world, environment, order, now_s))
         except (StoreUnavailable, ProcessDied):
@@ -139,9 +139,11 @@ async def run_reconcilers(world: World) -> None:
         await asyncio.gather(*runs)
 
 
-async def reconcile_once(world: World, environment: Environment, for_ms: int) -> None:
+async def reconcile_once(
+    world: World, environment: Environment, for_ms: int, *, clock: VirtualClock | None = None
+) -> None:
     """Run the reconciler in a process, for at most so long; it may fail, or die."""
-    clock = world.clock()
+    clock = clock or world.clock()
     world.trace.note(environment.name, "reconciles")
     try:
         report = await in_process(

@@ -125,7 +125,7 @@ class Response:
 def draw_plan(rng: random.Random, max_tokens: int) -> Plan:
     """Return what a provider of everyday misfortune does with a request."""
     behaviour = rng.choice(_BEHAVIOURS)
-    output_tokens = rng.randint(1, min(max_tokens, rng.choice((20, 200, 2_000, 6_000))))
+    output_tokens = rng.randint(1, min(max_tokens, rng.choice((20, 200, 2_000, 8_000))))
     return Plan(
         behaviour,
         input_per_1000_bytes=rng.randint(100, 300),

@@ -75,13 +75,16 @@ class VirtualClock:
         return self._origin_ms + int(self._loop.time() * 1000)
 
 
-def run_in_virtual_time(main: Callable[[VirtualTimeLoop], Coroutine[Any, Any, T]]) -> T:
+def run_in_virtual_time(
+    main: Callable[[VirtualTimeLoop], Coroutine[Any, Any, T]],
+    new_loop: Callable[[], VirtualTimeLoop] = VirtualTimeLoop,
+) -> T:
     """Run `main(loop)` to its end on a loop of its own and return its result.
 
     Raises Deadlock, and whatever `main` raises. Tasks that are left when it ends are cancelled, in the order of
     their names.
     """
-    loop = VirtualTimeLoop()
+    loop = new_loop()
     try:
         try:
             return loop.run_until_complete(main(loop))

@@ -4,11 +4,14 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from unittest.mock import patch
 
 from channeling.budgets.hold_id import new_hold_id
 from channeling.doors import Doors
 from channeling.enforcement import Enforcement
 from channeling.gateway import Gateway, open_gateway
+from channeling.pricing.price_table import PriceTable
 from channeling.projects.project import Project, ProjectRules, ProjectSecrets
 from channeling.projects.project_secrets import create_project
 from channeling.projects.store import ProjectStore
@@ -28,6 +31,7 @@ MODEL = "claude-sonnet-4-5-20250929"
 PRICES = ((3_000, 15_000), (6_000, 30_000))
 TOKEN_SECRET = "hk_live_" + "5" * 32
 TABLES = TableNames.with_prefix("simulated")
+_load_price_table = PriceTable.load
 # How far two clocks of a deployment may be apart, half of it to each side (`docs/simulation.md`).
 SKEW_MS = 25_000
 
@@ -134,7 +138,14 @@ async def create_simulated_project(world: World, rules: ProjectRules) -> None:
     """Write the one project that everybody has tokens of."""
     secrets = ProjectSecrets((TOKEN_SECRET,), {"anthropic": "sk-ant-simulated"})
     projects = ProjectStore(world.store, TABLES.projects)
-    await create_project(projects, NoCipher(), PROJECT_ID, rules, secrets, now_ms=world.now_ms())
+    created_ms = world.now_ms() - 3_600_000  # before the oldest orphan hold, and few hours to roll up
+    await create_project(projects, NoCipher(), PROJECT_ID, rules, secrets, now_ms=created_ms)
+
+
+@lru_cache(maxsize=1)
+def _price_table() -> PriceTable:
+    """The table never changes, and reading it takes longer than all else that a process of a run does."""
+    return _load_price_table()
 
 
 def _gateway(world: World, environment: Environment, clock: VirtualClock) -> ObservedGateway:
@@ -152,5 +163,6 @@ def _gateway(world: World, environment: Environment, clock: VirtualClock) -> Obs
         clock,
         randomness,
     )
-    gateway = open_gateway(world.settings, doors)
+    with patch.object(PriceTable, "load", _price_table):
+        gateway = open_gateway(world.settings, doors)
     return ObservedGateway(**{part.name: getattr(gateway, part.name) for part in fields(gateway)})
