@@ -203,18 +203,28 @@ class FunctionCallItem(OutputItem):
 
     def __init__(self, terms: AnswerTerms, emitted: Emitted) -> None:
         super().__init__(terms, emitted)
-        self.call_id: str | None = None
-        self._name: str | None = None
         self._is_open = False
 
     def identify(self, item: Mapping[str, Any]) -> None:
         super().identify(item)
         call_id, name = item.get("call_id"), item.get("name")
         if not self._is_open and isinstance(call_id, str) and isinstance(name, str) and name:
-            self.call_id, self._name, self._is_open = call_id, name, True
+            self._is_open = True
             self.writes.append(("tool", ToolCall(call_id, name)))
             if so_far := self._part(self.ARGUMENTS).so_far:
                 self.writes.append(("tool_input", so_far))
+
+    def whole_part(self, part: Part, whole: Any) -> None:
+        """Take all of the arguments; raise UpstreamFailed where those that came in pieces were others.
+
+        They may be spelt differently. But a call with a piece missing must not be made.
+        """
+        super().whole_part(part, whole)
+        came = self._part(part).so_far
+        if isinstance(whole, str) and whole not in ("", came) and not self.done:
+            stated, streamed = _object_of(whole), _object_of(came)
+            if None not in (stated, streamed) and stated != streamed:
+                raise UpstreamFailed("the upstream provider sent the input of a tool call twice, differently")
 
     def _write(self, part: Part, piece: str) -> None:
         if self._is_open:
@@ -226,7 +236,7 @@ class FunctionCallItem(OutputItem):
             if cut_off:
                 return
             raise UpstreamFailed("the upstream provider sent a tool call without a name or an id")
-        if not _is_object(self._part(self.ARGUMENTS).so_far):
+        if _object_of(self._part(self.ARGUMENTS).so_far) is None:
             if item.get("status") == "completed" and not cut_off:
                 raise broken_call()
             # Whether that is a fault is known only when the answer ends: at its limit, it is none.
@@ -280,13 +290,14 @@ def _query(action: Mapping[str, Any]) -> str:
     )
 
 
-def _is_object(arguments: str) -> bool:
+def _object_of(arguments: str) -> dict[str, Any] | None:
     """No arguments at all are an empty object: tools without parameters are called so. Halves of surrogate pairs
-    are none, since official SDKs stumble over them."""
+    make none, since official SDKs stumble over them."""
     try:
-        return not arguments or isinstance(orjson.loads(arguments), dict)
+        value = orjson.loads(arguments or "{}")
     except orjson.JSONDecodeError:
-        return False
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _objects(mapping: Mapping[str, Any], name: str) -> list[tuple[int, dict[str, Any]]]:

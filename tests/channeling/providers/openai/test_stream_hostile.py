@@ -282,6 +282,34 @@ def test_arguments_wait_for_the_name_of_their_tool() -> None:
     assert blocks == [{"type": "tool_use", "id": "call_0", "name": "list", "input": {"a": 1}}]
 
 
+@pytest.mark.parametrize(
+    ("whole", "complaint"),
+    [
+        ('{"a":1,"b":2}', None),
+        ('{"b": 2, "a": 1}', None),  # the same, spelt differently
+        ('{"a":1,"b":', None),  # cut off, while what was streamed is whole
+        (None, None),
+        ("", None),
+        ('{"a":1,"b":3}', "twice, differently"),
+        ("{}", "twice, differently"),
+    ],
+)
+def test_arguments_that_are_said_twice_must_be_the_same(whole: str | None, complaint: str | None) -> None:
+    """A piece was lost on the way: the call that the client has seen is not the one that the model made."""
+    stated = event("response.function_call_arguments.done", output_index=0, arguments=whole)
+    ended = done(0, "function_call", status="completed", arguments=whole)
+    for end in (
+        stated,
+        ended,
+        completed(output=[{"type": "function_call", "id": "it_0", "arguments": whole}]),
+    ):
+        pieces = (call(), arguments('{"a":1,'), arguments('"b":2}'), end, completed())
+        if complaint is None:
+            assert content(*pieces)[0]["input"] == {"a": 1, "b": 2}
+        else:
+            assert complaint in error(*pieces)
+
+
 NAMELESS = {"call_id": "call_0", "name": ""}
 
 
