@@ -11,12 +11,13 @@ from channeling.message_request import MessageRequest
 from channeling.providers.answer_stream import AnswerStream
 from channeling.providers.error_answer import Relay, Replacement
 from channeling.providers.openai.answer_terms import AnswerTerms
-from channeling.providers.openai.errors import error_answer, refuses_reasoning
+from channeling.providers.openai.errors import error_answer
 from channeling.providers.openai.image_tokens import greatest_image_tokens
 from channeling.providers.openai.model_traits import traits_of
 from channeling.providers.openai.output_limits import least_max_tokens, output_tokens_asked
 from channeling.providers.openai.request import translate_request
 from channeling.providers.openai.response import whole_answer
+from channeling.providers.openai.second_try import second_body
 from channeling.providers.openai.stream import OpenAIStream
 from channeling.providers.provider_adapter import Headers, MessageCall, UpstreamTarget, WholeAnswer
 from channeling.upstream import UpstreamRequest
@@ -84,12 +85,10 @@ class OpenAIAdapter:
         )
 
         def second_try(status: int, body: bytes) -> UpstreamRequest | None:
-            """Ask without the reasoning of before, where it is that which is refused: sealed for another account or
-            model, it would be refused for ever."""
-            kept = [item for item in translation.body["input"] if item.get("type") != "reasoning"]
-            if len(kept) == len(translation.body["input"]) or not refuses_reasoning(body):
-                return None
-            return _call(target, RESPONSES_PATH, translation.body | {"input": kept})
+            """Ask without what is refused, where it can be done without: reasoning of before that was sealed for
+            another account, a setting that the model or the account does not take."""
+            second = second_body(translation.body, status, body)
+            return None if second is None else _call(target, RESPONSES_PATH, second)
 
         return MessageCall(
             _call(target, RESPONSES_PATH, translation.body),

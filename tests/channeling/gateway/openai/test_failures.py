@@ -227,6 +227,31 @@ def test_reasoning_that_another_account_sealed_is_left_out_once(
     gateway.assert_settled()
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+def test_a_setting_that_the_account_does_not_take_is_left_out_once(
+    client: httpx.Client, gateway: GatewayServer, upstream: OpenAIUpstream, stream: bool
+) -> None:
+    """Thinking is asked for by every Claude Code, its summaries are refused to accounts that are not verified."""
+    error = {
+        "message": "Your organization must be verified to generate reasoning summaries.",
+        "type": "invalid_request_error",
+        "param": "reasoning.summary",
+        "code": "unsupported_value",
+    }
+    refusal = Script(status=400, body=json.dumps({"error": error}).encode(), checks=False)
+    upstream.then(refusal, Script((Reasoning(()), Message("Hello"))))
+    asked = message(thinking={"type": "adaptive"}, stream=stream, max_tokens=2_000)
+    answer = client.post("/v1/messages", json=asked)
+    assert answer.status_code == 200, answer.text
+    written = read_strictly(answer.content).message if stream else answer.json()
+    assert [block["type"] for block in written["content"]] == ["thinking", "text"]
+    first, second = (json.loads(request.body)["reasoning"] for request in upstream.requests)
+    assert first == {"effort": "medium", "summary": "auto"}
+    assert second == {"effort": "medium"}
+    assert [record.cost > 0 for record in gateway.records()] == [True]
+    gateway.assert_settled()
+
+
 def test_a_stop_sequence_ends_the_answer_leaves_openai_and_is_billed(
     client: httpx.Client, gateway: GatewayServer, upstream: OpenAIUpstream
 ) -> None:
