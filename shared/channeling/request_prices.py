@@ -25,12 +25,15 @@ class RequestPrices:
     def possible(self, request: MessageRequest) -> list[ModelPrice]:
         """Return what any part of the answer may be billed at: the model's price, fallbacks' and advisors'.
 
-        Raises PriceUnreadable where one of them is not known because a custom price cannot be read.
+        Other providers than Anthropic are sent neither. Raises PriceUnreadable where one of them is not known
+        because a custom price cannot be read.
         """
-        names = [self.upstream_model, *(fallback.model for fallback in request.fallbacks)]
-        names += [tool.model for tool in request.builtin_tools if tool.model is not None]
-        if request.has_default_fallbacks:
-            names += [model.model_id for model in self.book.default.models(self.provider)]
+        names = [self.upstream_model]
+        if self._other_models_can_answer:
+            names += [fallback.model for fallback in request.fallbacks]
+            names += [tool.model for tool in request.builtin_tools if tool.model is not None]
+            if request.has_default_fallbacks:
+                names += [model.model_id for model in self.book.default.models(self.provider)]
         for name in names:
             unreadable = self.book.unreadable_for(self.provider, name, self.at_s)
             if unreadable is not None:
@@ -43,5 +46,11 @@ class RequestPrices:
     def billed(self, request: MessageRequest, answered_by: str | None) -> ModelPrice:
         """Return the price of the model that was asked for, whatever dated name the answer calls it by; that of a
         fallback where one answered."""
-        fell_back = request.has_default_fallbacks or answered_by in request.models[1:]
+        fell_back = self._other_models_can_answer and (
+            request.has_default_fallbacks or answered_by in request.models[1:]
+        )
         return self.of(answered_by if answered_by and fell_back else self.upstream_model)
+
+    @property
+    def _other_models_can_answer(self) -> bool:
+        return self.provider == "anthropic"
