@@ -52,6 +52,17 @@ class Outcome:
     left_out: str | None = None
 
 
+# What the suite `openai` is made of, and others leave to it.
+_OPENAI = (
+    "tests/channeling/gateway/openai",
+    "tests/channeling/providers/openai",
+    "tests/stand_ins/test_openai_upstream.py",
+    "tests/stand_ins/test_openai_validator.py",
+    "tests/clients/test_openai_tool_loop.py",
+    "tests/bench/test_translate_bench.py",
+)
+_WITHOUT_OPENAI = tuple(f"--ignore={path}" for path in _OPENAI)
+
 SUITES = (
     Suite(
         "main",
@@ -63,11 +74,19 @@ SUITES = (
             "--ignore=tests/clients",
             "--ignore=tests/money",
             "--ignore=tests/simulation",
+            *_WITHOUT_OPENAI,
             "-n",
             "2",
             "--dist",
             "loadfile",
         ),
+        "not node and not java and not sam",
+    ),
+    Suite(
+        "openai",
+        "Anthropic's clients on OpenAI's models: translation, errors, budgets, a tool loop by the official SDK",
+        60,
+        (*_OPENAI, "-n", "2", "--dist", "loadfile"),
         "not node and not java and not sam",
     ),
     Suite(
@@ -81,13 +100,13 @@ SUITES = (
         "python-clients",
         "the official Python SDK, the newest and an old one, on `channeling serve`",
         60,
-        ("tests/clients",),
+        ("tests/clients", *_WITHOUT_OPENAI),
         "not node and not java and not sam",
         fetched_tools.old_python_sdk,
     ),
     Suite(
         "node-clients",
-        "the official TypeScript SDK, Claude Code, and TypeScript in the documentation",
+        "the official TypeScript SDK and Claude Code, on both providers, and TypeScript in the documentation",
         60,
         ("tests",),
         "node",
