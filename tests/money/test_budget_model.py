@@ -283,7 +283,8 @@ class Budget(RuleBasedStateMachine):
         if window is None or self.model.pending is not None or window.settled + amount < 0:
             return
         adjustment = Adjustment(self.new_id(), amount, window.start_s, "adjustment", "ann", "a test")
-        self.loop.run(self.protocol.budgets.intend_adjustment(self.key, adjustment))
+        last = self.item().adjusted_id
+        self.loop.run(self.protocol.budgets.intend_adjustment(self.key, adjustment, last_adjusted_id=last))
         self.model.pending = amount
 
     @rule(amount=st.sampled_from([0, 50, 100]), faults=FAULTS)

@@ -260,12 +260,14 @@ async def two_orders_at_once(protocol: Protocol) -> None:
 
 
 async def an_order_given_twice(protocol: Protocol) -> None:
-    """An order whose answer was lost is carried out once."""
+    """An order whose answer was lost is carried out once, though another was carried out since."""
     start_s = (await protocol.held(100)).hold.window_start_s
-    for _ in range(2):
-        await attempt(protocol.budgets.intend_adjustment(KEY, order(start_s)))
-        await attempt(protocol.budgets.apply_adjustment(KEY, order(start_s)))
-    assert (await window(protocol)).settled == 50
+    for name, last in (("order-1", None), ("order-2", "order-1"), ("order-1", None)):
+        await attempt(
+            protocol.budgets.intend_adjustment(KEY, order(start_s, name=name), last_adjusted_id=last)
+        )
+        await attempt(protocol.budgets.apply_adjustment(KEY, order(start_s, name=name)))
+    assert (await window(protocol)).settled == 100
 
 
 async def more_given_back_than_settled(protocol: Protocol) -> None:
@@ -331,7 +333,7 @@ async def a_correction_made_twice(protocol: Protocol) -> None:
     start_s = await a_settled_window(protocol)
     await intend_correction(protocol, corrected(start_s))
     await protocol.budgets.apply_adjustment(KEY, corrected(start_s))
-    await protocol.budgets.intend_adjustment(KEY, order(start_s))
+    await protocol.budgets.intend_adjustment(KEY, order(start_s), last_adjusted_id="correction-1")
     await protocol.budgets.apply_adjustment(KEY, order(start_s))
     await intend_correction(protocol, corrected(start_s))
     await attempt(protocol.budgets.apply_adjustment(KEY, corrected(start_s)))
@@ -396,7 +398,7 @@ PROOFS: dict[Site, Scenario] = {
     Site("_in_its_window", "committed_leaves_room"): an_extension_above_the_limit,
     Site("intend_adjustment", "window_is"): an_order_for_an_ended_window,
     Site("intend_adjustment", "no_adjustment_is_pending"): two_orders_at_once,
-    Site("intend_adjustment", "adjustment_is_new"): an_order_given_twice,
+    Site("intend_adjustment", "nothing_was_adjusted_since"): an_order_given_twice,
     Site("intend_adjustment", "settled_is_at_least"): more_given_back_than_settled,
     Site("intend_correction", "window_is"): a_correction_for_a_window_that_is_gone,
     Site("intend_correction", "no_adjustment_is_pending"): a_correction_and_an_order_at_once,

@@ -113,13 +113,6 @@ def adjustment_is_pending(adjustment_id: str) -> Clause:
     return Clause("adjustment.id = :adjustment_id", values={":adjustment_id": adjustment_id})
 
 
-def adjustment_is_new(adjustment_id: str) -> Clause:
-    """This order is not the one last carried out (the answer to a first try may have been lost)."""
-    return Clause(
-        "attribute_not_exists(adjusted) OR adjusted <> :adjusted_id", values={":adjusted_id": adjustment_id}
-    )
-
-
 def nothing_was_adjusted_since(last_adjustment_id: str | None) -> Clause:
     """The order last carried out is the one that was seen: nobody has carried out this one, or others, since."""
     if last_adjustment_id is None:

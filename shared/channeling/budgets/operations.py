@@ -182,10 +182,14 @@ async def _adjust(
         if item.adjustment is not None:
             item = await finish_adjustment(budgets, usage, key, item.adjustment)
             continue
-        if item.adjusted_id == order.order_id:
-            # Carried out already: its record, which stands since before, says with what amount.
-            empty = _record(key, order.order_id, "adjustment", 0, 0, order.actor, order.reason)
-            return Adjusted((await usage.put(empty)).cost, item)
+        # Looked for after the budget was read: an order that has a record was written down before. Where it does
+        # not stand in the budget as it is now, it was carried out, whatever other orders came since.
+        recorded = await usage.get(key_of_adjustment(key, order.order_id))
+        if recorded is not None:
+            item = await _read(budgets, key)
+            if item.adjustment is None or item.adjustment.adjustment_id != order.order_id:
+                return Adjusted(recorded.cost, item)
+            continue
         window = live_window(item, key, now_s)
         amount = amount_for(window)
         if amount == 0:
@@ -194,7 +198,7 @@ async def _adjust(
             order.order_id, amount, window.start_s, "adjustment", order.actor, order.reason
         )
         try:
-            await budgets.intend_adjustment(key, adjustment)
+            await budgets.intend_adjustment(key, adjustment, last_adjusted_id=item.adjusted_id)
         except Refused as refused:
             item = refused.item
             continue

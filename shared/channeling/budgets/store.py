@@ -13,7 +13,6 @@ from channeling.budgets.conditions import (
     Clause,
     WindowAttributes,
     a_slot_is_free,
-    adjustment_is_new,
     adjustment_is_pending,
     all_of,
     committed_is_below,
@@ -159,12 +158,17 @@ class BudgetStore:
                     break
         raise refused
 
-    async def intend_adjustment(self, key: BudgetKey, adjustment: Adjustment) -> BudgetItem:
-        """Write down an adjustment that is to be recorded and then applied; return the budget, or raise Refused."""
+    async def intend_adjustment(
+        self, key: BudgetKey, adjustment: Adjustment, *, last_adjusted_id: str | None = None
+    ) -> BudgetItem:
+        """Write down an adjustment that is to be recorded and then applied; return the budget, or raise Refused.
+
+        `last_adjusted_id` is what the budget said (None: nothing) when no record of this adjustment was found.
+        """
         clauses = [
             window_is(adjustment.window_start_s),
             no_adjustment_is_pending(),
-            adjustment_is_new(adjustment.adjustment_id),
+            nothing_was_adjusted_since(last_adjusted_id),
         ]
         if adjustment.amount < 0:
             clauses.append(settled_is_at_least(-adjustment.amount))

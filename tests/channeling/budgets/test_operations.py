@@ -113,7 +113,19 @@ async def test_an_order_carried_out_is_not_intended_again(protocol: Protocol) ->
     await finish_adjustment(protocol.budgets, protocol.usage, KEY, adjustment)
     with pytest.raises(Refused):
         await protocol.budgets.intend_adjustment(KEY, adjustment)
-    await protocol.budgets.intend_adjustment(KEY, replace(adjustment, adjustment_id=order().order_id))
+    another = replace(adjustment, adjustment_id=order().order_id)
+    await protocol.budgets.intend_adjustment(KEY, another, last_adjusted_id=adjustment.adjustment_id)
+
+
+async def test_an_order_given_again_after_another_was_carried_out_counts_once(protocol: Protocol) -> None:
+    """The budget itself remembers the last order alone; the record of each says that it was carried out."""
+    await spend(protocol, 600)
+    first = order()
+    await adjusted(protocol, -100, first)
+    await adjusted(protocol, -50, order())
+    assert (await adjusted(protocol, -100, first)).amount == -100
+    assert (await window(protocol)).settled == 450
+    await protocol.assert_books_balance()
 
 
 async def test_the_answer_to_the_first_step_is_lost(protocol: Protocol) -> None:
