@@ -45,7 +45,7 @@ def object_schema(schema: Mapping[str, Any], place: Place) -> dict[str, Any]:
             }
         required += _required_by(alternatives, all_apply=key == "allOf")
     root |= {"type": "object", "properties": properties}
-    if required:
+    if required or "required" in root:
         root["required"] = list(dict.fromkeys(required))
     return root
 
