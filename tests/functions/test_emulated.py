@@ -5,6 +5,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from emulator.answer import Answer, FunctionFailed
 from emulator.artifact import BUILD, Artifact, lay_out
 from emulator.invoke import local_gateway_environ
 from emulator.rie import running_emulator
+from tests.stand_ins.openai_script import Message, Reasoning, Script
+from tests.stand_ins.openai_upstream import OpenAIUpstream
+from tests.stand_ins.strict_reader import read_strictly
 
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
 
@@ -51,9 +55,16 @@ def artifact(invoked: str) -> Iterator[Artifact]:
 @pytest.fixture(scope="module")
 def ask(artifact: Artifact) -> Iterator[Ask]:
     """Invoke the function with an event of the events folder: `ask("message", body={…})`."""
+    with asking(artifact, {}) as ask:
+        yield ask
+
+
+@contextmanager
+def asking(artifact: Artifact, environ: dict[str, str]) -> Iterator[Ask]:
+    """Run the function on a store and an upstream of its own, with what `environ` says of providers."""
     with (
         tempfile.TemporaryFile() as log,
-        local_gateway_environ({}) as (environ, token),
+        local_gateway_environ(environ) as (environ, token),
         running_emulator(artifact, environ, log=log) as emulator,
     ):
 
@@ -107,6 +118,23 @@ def test_a_forged_token_is_refused_in_anthropics_shape(ask: Ask) -> None:
     assert refused.status == 401
     assert json.loads(refused.body)["error"]["type"] == "authentication_error"
     assert refused.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("event", ["message", "message_stream"])
+def test_an_openai_model_answers(artifact: Artifact, event: str) -> None:
+    """The function has all that the translation needs; the answer is charged as OpenAI reports it."""
+    script = Script((Reasoning(("Hm.",)), Message("One two three.")), input_tokens=100)
+    with OpenAIUpstream(script) as upstream:
+        keys = {"OPENAI_API_KEY": "sk-project", "CHANNELING_OPENAI_BASE_URL": upstream.sdk_base_url}
+        with asking(artifact, keys) as ask:
+            answer = ask(event, body={"model": "gpt-5.2", "thinking": {"type": "adaptive"}})
+            settled = json.loads(ask("budget").body)["settled"]
+        upstream.assert_nothing_refused()
+    assert answer.status == 200
+    message = read_strictly(answer.body).message if event == "message_stream" else json.loads(answer.body)
+    assert [block["type"] for block in message["content"]] == ["thinking", "text"]
+    assert message["content"][1]["text"] == "One two three."
+    assert float(settled) == pytest.approx((100 * 1.75 + message["usage"]["output_tokens"] * 14) / 1_000_000)
 
 
 def test_an_event_that_is_no_http_request_is_refused_by_name(ask: Ask) -> None:
