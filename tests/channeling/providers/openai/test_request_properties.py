@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import parse_message_request
+from channeling.pricing.allowances import allowance_tokens
 from channeling.providers.openai.request import Translation, translate_request
 from channeling.providers.openai.server_tool_notes import is_server_tool_block
 from tests.channeling.providers.openai.conversations import messages, requests
@@ -135,3 +136,34 @@ def replaced(node: Any, path: tuple[str | int, ...], value: Any) -> Any:
     copied = node.copy()
     copied[path[0]] = replaced(node[path[0]], path[1:], value)
     return copied
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(requests())
+def test_the_bytes_of_the_request_bound_the_input(document: dict[str, Any]) -> None:
+    """No tokenizer makes more tokens than bytes: so what is held for the bytes that came covers those that go up.
+
+    Images and files have bounds of their own, and what tools of Anthropic's own become has its allowance.
+    """
+    request = parse_message_request(orjson.dumps(document))
+    body = translate_request(request, model=request.model, max_tokens=None, stream=False).body
+    kinds = [tool.get("type", "custom") for tool in document.get("tools", ())]
+    held = len(request.raw) + allowance_tokens(kinds, request.image_count)
+    tools = orjson.dumps(body.get("tools", []))
+    assert read_bytes(body) + len(tools) // BYTES_PER_TOKEN_OF_OUR_OWN <= held
+
+
+# Texts that we add are English, at no less than this.
+BYTES_PER_TOKEN_OF_OUR_OWN = 3
+
+
+def read_bytes(body: Any) -> int:
+    """Return the bytes of all that the model reads of a body as text, but for tools."""
+    texts: list[str] = [body.get("instructions", ""), orjson.dumps(body.get("text", "")).decode()]
+    for item in body["input"]:
+        content = item.get("content", item.get("output", ""))
+        parts = [{"text": content}] if isinstance(content, str) else content
+        texts += [part["text"] for part in parts if "text" in part]
+        texts += [item.get(key, "") for key in ("arguments", "name", "encrypted_content")]
+        texts += [part["text"] for part in item.get("summary", ())]
+    return sum(len(text.encode()) for text in texts)
