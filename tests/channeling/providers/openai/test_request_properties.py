@@ -55,10 +55,11 @@ def test_nothing_readable_is_lost(conversation: list[dict[str, Any]]) -> None:
 
 
 class Marked:
-    """Puts a mark of its own into each text of a conversation."""
+    """Puts a mark of its own into each text of a conversation, with as much more as makes it long."""
 
-    def __init__(self) -> None:
+    def __init__(self, filler: str = "") -> None:
         self.marks: list[str] = []
+        self._filler = filler
 
     def mark(self, content: Any) -> Any:
         """Return the content with marks in it."""
@@ -85,7 +86,7 @@ class Marked:
         return block
 
     def _new(self) -> str:
-        self.marks.append(f"<mark {len(self.marks)}>")
+        self.marks.append(f"<mark {len(self.marks)}{self._filler}>")
         return self.marks[-1]
 
 
@@ -145,7 +146,9 @@ def test_the_bytes_of_the_request_bound_the_input(document: dict[str, Any]) -> N
 
     Images and files have bounds of their own, and what tools of Anthropic's own become has its allowance.
     """
-    request = parse_message_request(orjson.dumps(document))
+    long = Marked("x" * 500)
+    turns = [{**message, "content": long.mark(message["content"])} for message in document["messages"]]
+    request = parse_message_request(orjson.dumps({**document, "messages": turns}))
     body = translate_request(request, model=request.model, max_tokens=None, stream=False).body
     kinds = [tool.get("type", "custom") for tool in document.get("tools", ())]
     held = len(request.raw) + allowance_tokens(kinds, request.image_count)
