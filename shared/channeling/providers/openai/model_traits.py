@@ -53,43 +53,41 @@ def _chat(max_output_tokens: int, *, takes_images: bool = True) -> ModelTraits:
     return ModelTraits((), max_output_tokens, takes_images=takes_images, takes_sampling=True)
 
 
-# The first rule whose pattern matches the beginning of the name decides. Dated names follow their family.
-_RULES: Sequence[tuple[re.Pattern[str], ModelTraits]] = tuple(
-    (re.compile(pattern), traits)
-    for pattern, traits in (
-        (r"gpt-3\.5", _chat(4_096, takes_images=False)),
-        (r"gpt-4o-2024-05-13|gpt-4-turbo|gpt-4-1106-vision|gpt-4-vision", _chat(4_096)),
-        (r"gpt-4-(0125|1106)", _chat(4_096, takes_images=False)),
-        (r"(gpt-4o|chatgpt-4o)", _chat(16_384)),
-        (r"gpt-4\.1", _chat(32_768)),
-        (r"gpt-4\.5", _chat(16_384)),
-        (r"gpt-4(-32k|-0\d|\Z)", _chat(8_192, takes_images=False)),
-        (r"gpt-5\.3-chat", _chat(16_384)),
-        (r"gpt-5\.[12]-chat", ModelTraits((), 16_384)),
-        (r"gpt-5-chat", _chat(16_384)),
-        (r"o1", ModelTraits(_LOW_TO_HIGH, 100_000, has_summaries=False)),
-        (r"o3-mini", ModelTraits(_LOW_TO_HIGH, 100_000, has_summaries=False, takes_images=False)),
-        (r"o[34].*-deep-research", ModelTraits(("medium",), 100_000)),
-        (r"(o3|o4|codex-mini)", ModelTraits(_LOW_TO_HIGH, 100_000)),
-        (r"gpt-5-pro", ModelTraits(("high",), 272_000)),
-        (r"gpt-5(-mini|-nano)?(-20\d\d|\Z)", ModelTraits(("minimal", *_LOW_TO_HIGH))),
-        (r"gpt-5-codex|gpt-5\.1-codex(-mini)?(-20\d\d|\Z)", ModelTraits(_LOW_TO_HIGH)),
-        (r"gpt-5\.1-codex-max|gpt-5\.2-codex", ModelTraits(_LOW_TO_XHIGH)),
-        (r"gpt-5\.1", ModelTraits(("none", *_LOW_TO_HIGH))),
-        (r"gpt-5\.2-pro", ModelTraits(("medium", "high", "xhigh"))),
-        (r"gpt-5\.2", ModelTraits(("none", *_LOW_TO_XHIGH))),
-        (r"gpt-5\.3-codex-spark", ModelTraits(("none", *_LOW_TO_XHIGH), 32_000, labels_phases=True)),
-        (r"gpt-5\.3-codex", ModelTraits(("none", *_LOW_TO_XHIGH), labels_phases=True)),
-        (r"gpt-5\.[45]-pro", ModelTraits(("medium", "high", "xhigh"), labels_phases=True)),
-        (r"gpt-5\.[45]", ModelTraits(("none", *_LOW_TO_XHIGH), labels_phases=True)),
-        (r"gpt-5\.6", ModelTraits(("none", *_LOW_TO_MAX), labels_phases=True)),
-        (r"gpt-6(\.1-terra|-sol|-luna)", ModelTraits(("none", *_LOW_TO_MAX), labels_phases=True)),
-        (r"gpt-6(\.[12]-|-)(astra|sol)", ModelTraits(_LOW_TO_MAX, labels_phases=True)),
-    )
+# The first rule whose pattern matches the beginning of the name decides. Dated names follow their family. They are
+# compiled when they are first needed: a process that serves no such model need not wait for it when it starts.
+_RULES: Sequence[tuple[str, ModelTraits]] = (
+    (r"gpt-3\.5", _chat(4_096, takes_images=False)),
+    (r"gpt-4o-2024-05-13|gpt-4-turbo|gpt-4-1106-vision|gpt-4-vision", _chat(4_096)),
+    (r"gpt-4-(0125|1106)", _chat(4_096, takes_images=False)),
+    (r"(gpt-4o|chatgpt-4o)", _chat(16_384)),
+    (r"gpt-4\.1", _chat(32_768)),
+    (r"gpt-4\.5", _chat(16_384)),
+    (r"gpt-4(-32k|-0\d|\Z)", _chat(8_192, takes_images=False)),
+    (r"gpt-5\.3-chat", _chat(16_384)),
+    (r"gpt-5\.[12]-chat", ModelTraits((), 16_384)),
+    (r"gpt-5-chat", _chat(16_384)),
+    (r"o1", ModelTraits(_LOW_TO_HIGH, 100_000, has_summaries=False)),
+    (r"o3-mini", ModelTraits(_LOW_TO_HIGH, 100_000, has_summaries=False, takes_images=False)),
+    (r"o[34].*-deep-research", ModelTraits(("medium",), 100_000)),
+    (r"(o3|o4|codex-mini)", ModelTraits(_LOW_TO_HIGH, 100_000)),
+    (r"gpt-5-pro", ModelTraits(("high",), 272_000)),
+    (r"gpt-5(-mini|-nano)?(-20\d\d|\Z)", ModelTraits(("minimal", *_LOW_TO_HIGH))),
+    (r"gpt-5-codex|gpt-5\.1-codex(-mini)?(-20\d\d|\Z)", ModelTraits(_LOW_TO_HIGH)),
+    (r"gpt-5\.1-codex-max|gpt-5\.2-codex", ModelTraits(_LOW_TO_XHIGH)),
+    (r"gpt-5\.1", ModelTraits(("none", *_LOW_TO_HIGH))),
+    (r"gpt-5\.2-pro", ModelTraits(("medium", "high", "xhigh"))),
+    (r"gpt-5\.2", ModelTraits(("none", *_LOW_TO_XHIGH))),
+    (r"gpt-5\.3-codex-spark", ModelTraits(("none", *_LOW_TO_XHIGH), 32_000, labels_phases=True)),
+    (r"gpt-5\.3-codex", ModelTraits(("none", *_LOW_TO_XHIGH), labels_phases=True)),
+    (r"gpt-5\.[45]-pro", ModelTraits(("medium", "high", "xhigh"), labels_phases=True)),
+    (r"gpt-5\.[45]", ModelTraits(("none", *_LOW_TO_XHIGH), labels_phases=True)),
+    (r"gpt-5\.6", ModelTraits(("none", *_LOW_TO_MAX), labels_phases=True)),
+    (r"gpt-6(\.1-terra|-sol|-luna)", ModelTraits(("none", *_LOW_TO_MAX), labels_phases=True)),
+    (r"gpt-6(\.[12]-|-)(astra|sol)", ModelTraits(_LOW_TO_MAX, labels_phases=True)),
 )
 
 
 def traits_of(model: str) -> ModelTraits:
     """Return what a model takes. A fine-tuned model (`ft:<base>:…`) takes what its base does."""
     name = model.removeprefix("ft:")
-    return next((traits for pattern, traits in _RULES if pattern.match(name)), _UNKNOWN)
+    return next((traits for pattern, traits in _RULES if re.match(pattern, name)), _UNKNOWN)
