@@ -77,15 +77,12 @@ async def hold_request(
             outcome = await hold_under(ask.limit, amount)
         return outcome
 
-    async def count_input() -> int | None:
-        return await _count_input(gateway, call, request, routed)
-
     try:
         return await admit(
             ask,
             first,
             hold=hold,
-            count_input=count_input,
+            count_input=lambda: _count_input(gateway, call, request, routed),
             now_s=call.started_ms // 1000,
             streamed=request.stream,
             without_tool_rounds=quote(count_rounds=False) if unbounded and first.has_tool_rounds else None,
