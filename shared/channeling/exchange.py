@@ -50,12 +50,12 @@ class Exchange:
     def bills_nothing(self) -> bool:
         """Whether no provider bills this: it was not reached, it refused, or it broke off before a sign of life.
 
-        An answer that we abandoned is another matter: the provider was about to write, and bills what it wrote.
+        An answer that we abandoned or cut is another matter: the provider was about to write, and bills for that.
         """
         if not self.may_be_billed or self.refused_by_provider:
             return True
         nothing_seen = self.facts.usage is None and not self.written_bytes and not self.began
-        return nothing_seen and not self.abandoned
+        return nothing_seen and not self.abandoned and not self.cut
 
     @property
     def written_bytes(self) -> int:

@@ -62,6 +62,8 @@ WROTE = Emitted(ascii_bytes=100)
         (exchange(facts=AnswerFacts(usage=TokenCounts(), output_is_final=True), emitted=WROTE), (0, False)),
         # An answer that came whole without usage is estimated from what it says.
         (exchange(streamed=False, began=True, emitted=WROTE), (300 * 3_000 + 30 * 15_000, True)),
+        # We cut it before a word: what it read is billed.
+        (exchange(cut=True), (300 * 3_000, True)),
         # A stream that began and broke off before a word of text or usage: its input was read.
         (exchange(began=True), (300 * 3_000, True)),
         # Searches that were seen have their fee, $10 per 1,000, also where the bill is estimated.

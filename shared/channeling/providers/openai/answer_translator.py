@@ -76,13 +76,14 @@ class AnswerTranslator:
             self.fail(error)
 
     def cut(self, stop_reason: str, output_tokens: int | None) -> None:
-        """End in good order now, with all that has come; before anything has, it is an error.
+        """End in good order now, with all that has come; before OpenAI has taken the request, it is an error.
 
         `output_tokens` is the meter's figure, None where nobody metered.
         """
-        if not self.writer.started:
+        if not self.writer.started and self._response_id is None:
             self.fail(Overloaded("the answer was cut off before it began"))
             return
+        self._start()
         try:
             self._items.finish_all((), cut_off=True)
             self._write()

@@ -86,6 +86,23 @@ def test_hidden_reasoning_is_cut_too(own_gateway: GatewayServer, upstream: OpenA
     assert [record.cut for record in own_gateway.records()].count(True) == 1
 
 
+def test_a_stream_that_is_cut_before_a_word_ends_well_and_its_input_is_billed(
+    own_gateway: GatewayServer, upstream: OpenAIUpstream
+) -> None:
+    """OpenAI has taken the request and says nothing more, as where it reasons: an error would be retried."""
+    upstream.script = Script((Message("Short."),), input_tokens=100)
+    for _ in range(20):  # so that short answers are expected
+        assert post(own_gateway, 5_000_000, stream=True, max_tokens=32_000).status_code == 200
+    settled = own_gateway.assert_settled()
+    upstream.script = Script(ending="hang", records_before_ending=2)
+    answer = post(own_gateway, settled // 1_000 + 6_000, stream=True, max_tokens=32_000)
+    read = read_strictly(answer.content)
+    assert (read.message["content"], read.message["stop_reason"]) == ([], "max_tokens")
+    upstream.wait_until(lambda requests: requests[-1].client_left)
+    assert settled < own_gateway.assert_settled() <= settled + 6_000_000
+    assert [record.cut for record in own_gateway.records()].count(True) == 1
+
+
 def test_a_long_answer_is_extended_and_billed_as_reported(
     own_gateway: GatewayServer, upstream: OpenAIUpstream
 ) -> None:

@@ -137,7 +137,7 @@ def test_a_cut_at_any_event_ends_in_order(case: Transcript) -> None:
             assert ending == b""
             continue
         read = read_strictly(out + ending)
-        if not was_started:
+        if not was_started and b"response.created" not in b"".join(records[:count]):
             assert read.error is not None
             assert read.error["type"] == "overloaded_error"
             continue
