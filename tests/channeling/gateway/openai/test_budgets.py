@@ -1,5 +1,7 @@
 """Nobody spends more than their budget on OpenAI's models, whose usage is told only when an answer has ended."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -192,3 +194,43 @@ def test_searches_are_bounded_upstream_as_they_are_held_for(
     assert post(gateway, 5_000_000, tools=[tool]).status_code == 200
     assert upstream.requests[0].json()["max_tool_calls"] == 1
     gateway.assert_settled()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+async def test_a_budget_is_spent_to_its_end_by_callers_who_wait(
+    gateway: GatewayServer, upstream: OpenAIUpstream, stream: bool
+) -> None:
+    """I1: eight callers race for it, each told only at an answer's end what it used: the limit is kept."""
+    limit = 12_000_000
+    token = gateway.token(limit_microusd=limit // 1_000)
+    upstream.script = Script((Reasoning(), Message("One two three.")), input_tokens=60, reasoning_tokens=40)
+
+    async def worker(client: httpx.AsyncClient) -> None:
+        while True:
+            answer = await client.post(
+                "/v1/messages", json=message(max_tokens=64, stream=stream), headers={"x-api-key": token}
+            )
+            if answer.status_code == 429 and answer.headers.get("x-should-retry") == "false":
+                return
+            assert answer.status_code in (200, 429), answer.text
+
+    async with httpx.AsyncClient(base_url=gateway.base_url, timeout=60) as client:
+        await asyncio.gather(*(worker(client) for _ in range(8)))
+    settled = await asyncio.to_thread(gateway.assert_settled)
+    records = [record for record in await asyncio.to_thread(gateway.records) if record.status == "ok"]
+    assert {record.cost for record in records} == {60 * INPUT + 43 * OUTPUT}
+    assert limit - 64 * HELD_OUTPUT - 200 * HELD_INPUT < settled <= limit
+    assert [record.uncollected for record in records] == [0] * len(records)
+
+
+def test_the_common_request_costs_one_write_before_and_two_after(
+    client: httpx.Client, gateway: GatewayServer, upstream: OpenAIUpstream
+) -> None:
+    """The input is known at the end alone, when lowering the hold to it would be a write for nothing."""
+    token = gateway.token(limit_microusd=70_000)  # of which the expected answer's hold is more than half
+    headers = {"x-api-key": token}
+    client.post("/v1/messages", json=message(), headers=headers)
+    gateway.store_calls()
+    answer = client.post("/v1/messages", json=message(stream=True, max_tokens=32_000), headers=headers)
+    assert b"message_stop" in answer.content
+    assert gateway.store_calls() == Counter({("update", "budgets"): 2, ("put", "usage"): 1})
