@@ -1,7 +1,10 @@
 """The stand-in for the Responses API is one that the official SDK takes for the real thing, and its tricks work."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -229,3 +232,18 @@ def test_nasty_streams_still_say_it_all(sdk: openai.OpenAI) -> None:
     assert (
         answer.output[0].content[0].text == "Hello from the stand-in, with a smile: \u00e9\u4f60\U0001f600."
     )
+
+
+def test_it_runs_as_a_process_of_its_own() -> None:
+    command = [sys.executable, "-m", "tests.stand_ins.openai_upstream"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        base_url = json.loads(process.stdout.readline())["base_url"]
+        with openai.OpenAI(api_key="k", base_url=f"{base_url}/v1", max_retries=0) as sdk:
+            assert streamed(sdk, "tool").status == "completed"
+        (seen,) = httpx.get(f"{base_url}/stand-in/requests").json()
+        assert (seen["path"], seen["answered"]) == ("/v1/responses", True)
+        process.stdin.close()
+        assert process.wait(20) == 0

@@ -6,7 +6,10 @@ import anthropic
 import httpx
 import pytest
 
-from tests.channeling.gateway.openai.conftest import OPENAI_KEY, message
+from channeling.projects.project import ProjectRules
+from channeling.tables import TableNames
+from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
+from tests.channeling.gateway.openai.conftest import OPENAI_KEY, message, openai_gateway
 from tests.stand_ins.gateway_server import HMAC_SECRET, GatewayServer
 from tests.stand_ins.openai_named_scripts import NAMED_SCRIPTS
 from tests.stand_ins.openai_script import Message, Script
@@ -215,3 +218,22 @@ def test_what_cannot_be_translated_is_refused_by_name_and_costs_nothing(
     assert "container" in refused.json()["error"]["message"]
     assert upstream.requests == []
     assert gateway.assert_settled() == 0
+
+
+def test_an_alias_and_the_long_context_suffix_lead_to_openai(
+    embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames, upstream: OpenAIUpstream
+) -> None:
+    """Claude Code lists models that are called claude: an alias makes one of OpenAI's such a model."""
+    rules = ProjectRules("Demo", aliases={"claude-on-openai": "gpt-5.2"})
+    with openai_gateway(embedded_dynamodb, tables, upstream, rules=rules) as gateway:
+        headers = {"x-api-key": gateway.token(models=["claude-on-openai"])}
+        with httpx.Client(base_url=gateway.base_url, headers=headers, timeout=20) as client:
+            answer = client.post("/v1/messages", json=message(model="claude-on-openai[1m]"))
+            listed = [model["id"] for model in client.get("/v1/models").json()["data"]]
+            other = client.post("/v1/messages", json=message())
+        assert upstream.requests[0].json()["model"] == "gpt-5.2"
+        assert answer.json()["model"] == "claude-on-openai[1m]"
+        assert listed == ["claude-on-openai"]
+        assert other.status_code == 403
+        [record] = gateway.records()
+        assert (record.model_used, record.cost > 0) == ("gpt-5.2", True)
