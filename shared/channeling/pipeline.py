@@ -1,6 +1,6 @@
 """The life of a request for a message, from the caller's bytes to the settled bill, in one function.
 
-authenticate → route → price → hold → call the provider, pass its answer on → bill, record, settle → end
+authenticate → route → translate → price → hold → call the provider, pass its answer on → bill, record, settle → end
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from channeling.gateway import Gateway
 from channeling.hold_request import hold_request
 from channeling.message_request import MessageRequest, parse_message_request
 from channeling.output_meter import OutputMeter
-from channeling.providers.provider_adapter import SecondTry, no_second_try
+from channeling.providers.provider_adapter import MessageCall, SecondTry, no_second_try
 from channeling.relay import ProviderCall, WholeBody, relay_stream, relay_whole
 from channeling.request_prices import RequestPrices
 from channeling.settle_request import settle_request
@@ -43,12 +43,15 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     caller = await authenticate(gateway, call.headers)
     request = parse_message_request(call.body)
     routed = route_request(gateway, caller, request)
+    message_call = _message_call(
+        call, request, routed
+    )  # before the hold: it may not be one that can be asked
     book = await gateway.price_book(caller.project)
     prices = RequestPrices(book, routed.route.provider, routed.target.model, call.started_ms / 1000)
     admitted = await hold_request(gateway, call, caller, request, routed, prices)
     standing = _standing_hold(gateway, caller, request, routed, admitted)
     exchange = _new_exchange(gateway, request, admitted)
-    unsent = await _relay(gateway, call, answer, request, routed, admitted, standing, exchange)
+    unsent = await _relay(gateway, call, answer, request, routed, message_call, admitted, standing, exchange)
     hold = await standing.last()
     ended = await settle_request(gateway, call, caller, request, routed, prices, admitted, hold, exchange)
     await _finish(answer, unsent, admitted, ended)
@@ -85,6 +88,19 @@ def provider_call_of(
     )
 
 
+def _message_call(
+    call: Call, request: MessageRequest, routed: Routed, *, max_tokens: int | None = None
+) -> MessageCall:
+    return routed.adapter.message_call(
+        request,
+        routed.target,
+        max_tokens=max_tokens,
+        client_headers=call.text_headers(),
+        query=call.query,
+        request_id=call.request_id,
+    )
+
+
 def _standing_hold(
     gateway: Gateway, caller: Caller, request: MessageRequest, routed: Routed, admitted: Admitted
 ) -> StandingHold:
@@ -116,20 +132,15 @@ async def _relay(
     answer: Answer,
     request: MessageRequest,
     routed: Routed,
+    message_call: MessageCall,
     admitted: Admitted,
     standing: StandingHold,
     exchange: Exchange,
 ) -> WholeBody | GatewayError | None:
     """Return what is still to be sent: a whole answer, an error, or None for a stream that was sent."""
     try:
-        message_call = routed.adapter.message_call(
-            request,
-            routed.target,
-            max_tokens=admitted.max_tokens,
-            client_headers=call.text_headers(),
-            query=call.query,
-            request_id=call.request_id,
-        )
+        if admitted.max_tokens is not None:
+            message_call = _message_call(call, request, routed, max_tokens=admitted.max_tokens)
         exchange.input_tokens_estimate = message_call.input_tokens_estimate
         provider_call = provider_call_of(gateway, call, routed, message_call.request, message_call.second_try)
         if not request.stream:
