@@ -80,7 +80,8 @@ def bill_of(
     tokens_per_byte: TokensPerByte,
     held: int,
 ) -> Bill:
-    """Return the bill: as reported, else estimated and then never more than was held.
+    """Return the bill: the provider's own sum, else its counts at our prices, else estimated and then never more
+    than was held.
 
     `price_of` prices what other models wrote beside the answer (an advisor's), by their names.
     """
@@ -91,6 +92,8 @@ def bill_of(
     counts = (
         _estimated_counts(exchange, price, tokens_per_byte) if estimated else facts.usage or TokenCounts()
     )
+    if facts.reported_cost is not None:
+        return Bill(counts, facts.reported_cost, estimated=False)
     parts = [BilledPart(price, counts, facts.terms)]
     parts += [
         BilledPart(price if side.model is None else price_of(side.model), side.usage, facts.terms)

@@ -52,7 +52,8 @@ async def settle_request(
             writing_ms=exchange.ended_ms - (exchange.first_token_ms or exchange.ended_ms),
             was_silent=exchange.was_silent,
         )
-    record = _record(call, caller, request, routed, admitted, hold, exchange, bill, price.source)
+    source = price.source if exchange.facts.reported_cost is None else "reported"
+    record = _record(call, caller, request, routed, admitted, hold, exchange, bill, source)
     limit = None if gateway.enforcement_of(caller.project) == "soft" else admitted.held.limit
     for tries_left in range(_TRIES - 1, -1, -1):
         try:

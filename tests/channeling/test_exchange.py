@@ -72,6 +72,11 @@ WROTE = Emitted(ascii_bytes=100)
             (300_000 + 30 * 15_000 + 20_000_000, True),
         ),
         (exchange(facts=replace(REPORTED, web_searches=2)), (450_000, False)),
+        # The provider's own sum is the bill, whatever our prices make of its counts, 0 and above the hold included.
+        (exchange(facts=replace(REPORTED, reported_cost=123_456_789)), (123_456_789, False)),
+        (exchange(facts=replace(REPORTED, reported_cost=0)), (0, False)),
+        (exchange(facts=replace(REPORTED, reported_cost=2 * HELD)), (2 * HELD, False)),
+        (exchange(facts=AnswerFacts(reported_cost=7), emitted=WROTE), (7, False)),
         # What is known of the input counts for more than how many bytes it has.
         (exchange(began=True, input_tokens_estimate=20, emitted=WROTE), (20 * 3_000 + 30 * 15_000, True)),
     ],
