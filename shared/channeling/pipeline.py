@@ -22,8 +22,9 @@ from channeling.gateway import Gateway
 from channeling.hold_request import hold_request
 from channeling.message_request import MessageRequest, parse_message_request
 from channeling.output_meter import OutputMeter
+from channeling.provider_call import ProviderCall
 from channeling.providers.provider_adapter import MessageCall, SecondTry, no_second_try
-from channeling.relay import ProviderCall, WholeBody, relay_stream, relay_whole
+from channeling.relay import WholeBody, relay_stream, relay_whole
 from channeling.request_prices import RequestPrices
 from channeling.settle_request import settle_request
 from channeling.standing_hold import StandingHold

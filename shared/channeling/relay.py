@@ -6,37 +6,24 @@ happens it can be billed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
-from channeling.answer import Answer, ClientGone
-from channeling.call import Limits, Stop
-from channeling.clock import Clock
-from channeling.errors import GatewayError, Overloaded, UpstreamFailed
+from channeling.answer import Answer
+from channeling.call import Limits
+from channeling.errors import GatewayError, UpstreamFailed
 from channeling.exchange import Exchange
+from channeling.limited_wait import Silence, cancel, wait_for, wait_for_task
+from channeling.provider_call import ProviderCall, Refusal, answer_of
 from channeling.providers.answer_stream import AnswerStream, Emitted
 from channeling.providers.error_answer import Relay
-from channeling.providers.provider_adapter import (
-    AnswerReader,
-    ProviderAdapter,
-    SecondTry,
-    no_second_try,
-)
+from channeling.providers.provider_adapter import AnswerReader
 from channeling.sse import PING
-from channeling.upstream import (
-    UpstreamClient,
-    UpstreamRequest,
-    UpstreamResponse,
-    UpstreamUnreachable,
-    read_body,
-)
+from channeling.upstream import UpstreamResponse, read_body
 from channeling.usage.token_counts import TokenCounts
 
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
-_MAX_ERROR_BYTES = 1024 * 1024
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +52,6 @@ class Holding(Protocol):
 
     def metered_tokens(self) -> int:
         """Return the output tokens that a cut stream tells its client."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderCall:
-    """One call to a provider, with what judges its errors. `log_original` takes an account's error for the log."""
-
-    upstream: UpstreamClient
-    request: UpstreamRequest
-    adapter: ProviderAdapter
-    api_key: str
-    log_original: Callable[[str], None]
-    clock: Clock
-    second_try: SecondTry = no_second_try
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """The provider's error answer, read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class _Silence(Exception):
-    """Nothing came from the provider for `ping_after_s`."""
 
 
 async def relay_whole(
@@ -122,13 +83,13 @@ async def relay_count(call: ProviderCall, exchange: Exchange, limits: Limits) ->
 
 
 async def _whole_body(call: ProviderCall, exchange: Exchange, limits: Limits) -> WholeBody:
-    response = await _answer_of(call, exchange, limits)
-    if isinstance(response, _Refusal):
+    response = await answer_of(call, exchange, limits)
+    if isinstance(response, Refusal):
         return _error_body(call, response)
     try:
         # The provider sends the status of such an answer when all of it is written, and billed.
         exchange.began = True
-        body = await _wait_for(read_body(response), limits)
+        body = await wait_for(read_body(response), limits)
     finally:
         await response.aclose()
     return WholeBody(200, call.adapter.answer_headers(response.headers), body)
@@ -156,8 +117,8 @@ async def relay_stream(
 
     exchange.facts, exchange.emitted = stream.facts, stream.emitted
     try:
-        response = await _answer_of(call, exchange, limits, ping=ping)
-        if isinstance(response, _Refusal):
+        response = await answer_of(call, exchange, limits, ping=ping)
+        if isinstance(response, Refusal):
             whole = _error_body(call, response)
             if not answer.started:
                 return whole
@@ -197,7 +158,7 @@ async def _pass_on(
         while not stream.ended:
             try:
                 data = _take(await reading.next(limits, cut), stream)
-            except _Silence:
+            except Silence:
                 data = b"" if cut.done() else PING
             if not input_is_known and stream.facts.usage is not None and not stream.ended:
                 holding.input_is_known(stream.facts.usage)
@@ -215,7 +176,7 @@ async def _pass_on(
                     await answer.start(200, headers)
                 await answer.write(data)
     finally:
-        await _cancel(watching)
+        await cancel(watching)
         await reading.stop(stream)
     exchange.status = "failed" if stream.error else "ok"
     # An error event before any output is a refusal that came late: providers bill nothing for it, or say what.
@@ -256,9 +217,9 @@ class _Reading:
         self.ended = False
 
     async def next(self, limits: Limits, cut: asyncio.Future[None]) -> bytes | None:
-        """Return the next chunk, None at the end; raise _Silence when a ping is due or the stream is `cut`."""
+        """Return the next chunk, None at the end; raise Silence when a ping is due or the stream is `cut`."""
         self._pending = self._pending or asyncio.ensure_future(_next_chunk(self._chunks))
-        chunk = await _wait_for_task(self._pending, limits, pinging=True, cut=cut)
+        chunk = await wait_for_task(self._pending, limits, pinging=True, cut=cut)
         self._pending, self.ended = None, chunk is None
         return chunk
 
@@ -267,73 +228,13 @@ class _Reading:
         pending, self._pending = self._pending, None
         if pending is None:
             return b""
-        await _cancel(pending)
+        await cancel(pending)
         if pending.cancelled() or pending.exception() is not None or not (unread := pending.result()):
             return b""
         return stream.feed(unread)
 
 
-async def _answer_of(
-    call: ProviderCall,
-    exchange: Exchange,
-    limits: Limits,
-    *,
-    ping: Callable[[], Awaitable[None]] | None = None,
-) -> UpstreamResponse | _Refusal:
-    """Return the answer that begins, or the provider's refusal: of the second try, if there is one."""
-    request, second_try = call.request, call.second_try
-    while True:
-        response = await _headers_of_answer(call, request, exchange, limits, ping=ping)
-        if response.status == 200:
-            return response
-        exchange.refused_by_provider = True  # whatever becomes of reading why
-        refusal = await _refusal(response, limits)
-        again = second_try(refusal.status, refusal.body)
-        if again is None:
-            return refusal
-        exchange.refused_by_provider = False
-        request, second_try = again, no_second_try
-
-
-async def _headers_of_answer(
-    call: ProviderCall,
-    request: UpstreamRequest,
-    exchange: Exchange,
-    limits: Limits,
-    *,
-    ping: Callable[[], Awaitable[None]] | None = None,
-) -> UpstreamResponse:
-    _refuse_stopped(limits)
-    sending = asyncio.ensure_future(call.upstream.send(request))
-    exchange.may_be_billed = True
-    try:
-        while True:
-            try:
-                response = await _wait_for_task(sending, limits, pinging=ping is not None)
-            except _Silence:
-                if ping is not None:
-                    await ping()
-            else:
-                return response
-    except UpstreamUnreachable:
-        exchange.may_be_billed = False
-        raise
-    except BaseException:
-        await _cancel(sending)
-        if not sending.cancelled() and sending.exception() is None:
-            await sending.result().aclose()
-        raise
-
-
-async def _refusal(response: UpstreamResponse, limits: Limits) -> _Refusal:
-    try:
-        body = await _wait_for(read_body(response, max_bytes=_MAX_ERROR_BYTES), limits)
-    finally:
-        await response.aclose()
-    return _Refusal(response.status, response.headers, body)
-
-
-def _error_body(call: ProviderCall, refusal: _Refusal) -> WholeBody:
+def _error_body(call: ProviderCall, refusal: Refusal) -> WholeBody:
     decision = call.adapter.error_answer(refusal.status, refusal.headers, refusal.body, api_key=call.api_key)
     if isinstance(decision, Relay):
         return WholeBody(decision.status, call.adapter.answer_headers(refusal.headers), decision.body)
@@ -358,49 +259,3 @@ def _as_error_event(body: bytes) -> bytes:
 
 async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes | None:
     return await anext(chunks, None)
-
-
-async def _wait_for(awaitable: Awaitable[T], limits: Limits) -> T:
-    task = asyncio.ensure_future(awaitable)
-    try:
-        return await _wait_for_task(task, limits, pinging=False)
-    finally:
-        await _cancel(task)
-
-
-async def _wait_for_task(
-    task: asyncio.Future[T], limits: Limits, *, pinging: bool, cut: asyncio.Future[None] | None = None
-) -> T:
-    now_s = asyncio.get_running_loop().time()
-    timeout_s = max(0.0, limits.deadline_s - now_s)
-    if pinging:
-        timeout_s = min(timeout_s, limits.ping_after_s)
-    waiting: set[asyncio.Future[Any]] = {task, limits.stop}
-    if cut is not None:
-        waiting.add(cut)
-    await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    # Before a result: a client that has left must stop a provider that writes faster than we read.
-    _refuse_stopped(limits)
-    if cut is not None and cut.done():
-        raise _Silence  # before a result, too: leaving the provider makes an error of what is being read
-    if task.done():
-        return task.result()
-    if pinging and timeout_s == limits.ping_after_s:
-        raise _Silence
-    raise UpstreamFailed(f"the upstream provider did not finish within {limits.max_request_s} seconds")
-
-
-def _refuse_stopped(limits: Limits) -> None:
-    if not limits.stop.done():
-        return
-    if limits.stop.result() is Stop.CLIENT_LEFT:
-        raise ClientGone
-    raise Overloaded("the gateway is being stopped; the request can be tried again")
-
-
-async def _cancel(task: asyncio.Future[T]) -> None:
-    """End a task and wait until it has let go of its connection; its outcome stays in it."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not report it

@@ -9,10 +9,11 @@ from channeling.answer import Answer
 from channeling.call import Limits
 from channeling.errors import UpstreamFailed
 from channeling.exchange import Exchange
+from channeling.provider_call import ProviderCall
 from channeling.providers.answer_stream import Emitted
 from channeling.providers.anthropic.adapter import AnthropicAdapter
 from channeling.providers.anthropic.stream import AnthropicStream
-from channeling.relay import ProviderCall, relay_stream
+from channeling.relay import relay_stream
 from channeling.upstream import UpstreamRequest
 from channeling.usage.token_counts import TokenCounts
 from tests.stand_ins.anthropic_script import Script, Text, encoded, events_of
