@@ -54,7 +54,7 @@ class AnswerFacts:
 
     `usage` is None until the provider reported any; its `output_tokens` is a bill only if `output_is_final`.
     `web_searches` is how many were seen in the answer: each has a fee, also where no final usage ever comes.
-    `reported_cost` is what the provider itself says that it bills, in nanodollars rounded up; None: it says nothing.
+    `reported_cost` is what the provider itself says it bills, in nanodollars, rounded up; None: it does not say.
     """
 
     usage: TokenCounts | None = None
