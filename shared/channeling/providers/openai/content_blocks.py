@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
+from channeling.providers.names import short_name
 from channeling.providers.openai.model_traits import ModelTraits
-from channeling.providers.openai.names import short_name
-from channeling.providers.openai.refusal import (
+from channeling.providers.refusal import (
     Place,
     invalid,
     list_of,

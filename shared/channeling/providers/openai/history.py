@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
+from channeling.providers.names import short_name
 from channeling.providers.openai.content_blocks import Part, block_parts, parts_of, text_part
 from channeling.providers.openai.model_traits import ModelTraits
-from channeling.providers.openai.names import short_name
 from channeling.providers.openai.reasoning_signature import unseal
-from channeling.providers.openai.refusal import Place, invalid, list_of, object_of, text_of, unsupported
-from channeling.providers.openai.server_tool_notes import is_server_tool_block, server_tool_note
+from channeling.providers.refusal import Place, invalid, list_of, object_of, text_of, unsupported
+from channeling.providers.server_tool_notes import is_server_tool_block, server_tool_note
 
 Item = dict[str, Any]
 

@@ -7,8 +7,8 @@ and reasoning without what it led to: each is a 400 that comes back on every lat
 from collections.abc import Iterable
 from typing import Any
 
+from channeling.providers.names import short_name
 from channeling.providers.openai.content_blocks import text_part
-from channeling.providers.openai.names import short_name
 
 Item = dict[str, Any]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channeling.providers.openai.model_traits import Effort, ModelTraits
-from channeling.providers.openai.refusal import invalid, object_of
+from channeling.providers.refusal import invalid, object_of
 
 _ASKED_EFFORTS: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
 # The least thinking budgets (tokens) that stand for an effort; a smaller one is low.

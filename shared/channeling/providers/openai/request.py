@@ -11,17 +11,17 @@ from typing import Any
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest
+from channeling.providers.caller_identity import identity_of
 from channeling.providers.openai.answer_terms import AnswerTerms
-from channeling.providers.openai.caller_identity import translate_identity
 from channeling.providers.openai.history import input_items
 from channeling.providers.openai.history_repair import repaired
 from channeling.providers.openai.input_tokens import estimate_input_tokens
 from channeling.providers.openai.model_traits import ModelTraits, traits_of
 from channeling.providers.openai.output_limits import output_tokens_asked
 from channeling.providers.openai.reasoning import translate_reasoning
-from channeling.providers.openai.refusal import invalid, list_of, object_of, text_of, unsupported
-from channeling.providers.openai.schemas import fits_strict, object_schema
 from channeling.providers.openai.tools import translate_tools
+from channeling.providers.refusal import invalid, list_of, object_of, text_of, unsupported
+from channeling.providers.schemas import fits_strict, object_schema
 
 # Each changes where the answer comes from, what it may cost or who pays: leaving them out would break a promise.
 _REFUSED = ("billing_policy", "compaction", "container", "mcp_servers", "thread")
@@ -60,7 +60,7 @@ def translate_request(
     if instructions := _instructions(document.get("system")):
         body["instructions"] = instructions
     body["input"] = items
-    body |= tools.body | reasoning.body | _format(document) | translate_identity(document, session)
+    body |= tools.body | reasoning.body | _format(document) | _identity(document, session)
     body |= _sampling(document, traits)
     included = ["reasoning.encrypted_content"] if traits.reasons else []
     if tools.has_web_search:
@@ -130,6 +130,13 @@ def _format(document: Mapping[str, Any]) -> dict[str, Any]:
     schema = object_schema(object_of(output_format.get("schema"), place), place)
     name_and_schema = {"name": _FORMAT_NAME, "schema": schema, "strict": fits_strict(schema)}
     return {"text": {"format": {"type": "json_schema", **name_and_schema}}}
+
+
+def _identity(document: Mapping[str, Any], session: str | None) -> dict[str, Any]:
+    caller = identity_of(document, session)
+    # The same key for all requests of a session keeps them at one cache.
+    told = {"safety_identifier": caller.person, "prompt_cache_key": caller.session}
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _sampling(document: Mapping[str, Any], traits: ModelTraits) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from channeling.providers.openai.anthropic_tools import FUNCTIONS
-from channeling.providers.openai.names import short_name
-from channeling.providers.openai.refusal import (
+from channeling.providers.anthropic_tools import FUNCTIONS
+from channeling.providers.names import short_name
+from channeling.providers.refusal import (
     Place,
     invalid,
     list_of,
@@ -19,7 +19,7 @@ from channeling.providers.openai.refusal import (
     text_of,
     unsupported,
 )
-from channeling.providers.openai.schemas import fits_strict, object_schema
+from channeling.providers.schemas import fits_strict, object_schema
 
 _WEB_SEARCH = "web_search"
 # All tools are sent in full, so that there is nothing to search for.

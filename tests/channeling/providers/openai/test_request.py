@@ -8,7 +8,7 @@ import pytest
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import parse_count_tokens_request, parse_message_request
-from channeling.providers.openai.names import short_name
+from channeling.providers.names import short_name
 from channeling.providers.openai.request import Translation, translate_request
 from tests.channeling.providers.openai.golden_requests import Case, cases, readable
 from tests.stand_ins.openai_validator import assert_taken

@@ -13,7 +13,7 @@ from channeling.errors import InvalidRequest
 from channeling.message_request import parse_message_request
 from channeling.pricing.allowances import allowance_tokens
 from channeling.providers.openai.request import Translation, translate_request
-from channeling.providers.openai.server_tool_notes import is_server_tool_block
+from channeling.providers.server_tool_notes import is_server_tool_block
 from tests.channeling.providers.openai.conversations import messages, requests
 from tests.channeling.providers.openai.golden_requests import Case, cases
 from tests.stand_ins.openai_validator import assert_taken

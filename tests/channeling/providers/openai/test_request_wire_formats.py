@@ -227,7 +227,7 @@ def test_refused_parts_are_refused(name: str) -> None:
     """The refusal says what it is about."""
     with pytest.raises(InvalidRequest) as refused:
         sent(scene(name, value_of(name)))
-    assert "cannot be sent to an OpenAI model" in refused.value.message
+    assert "can be sent to Anthropic's models alone" in refused.value.message
 
 
 @pytest.mark.parametrize("name", parts("lost"))

@@ -7,7 +7,7 @@ A function's parameters and the format of an answer must be one object at the ro
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from channeling.providers.openai.refusal import Place, invalid
+from channeling.providers.refusal import Place, invalid
 
 DEEPEST_SCHEMA = 100
 _CHOICES = ("oneOf", "anyOf", "allOf")

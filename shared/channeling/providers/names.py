@@ -1,7 +1,8 @@
-"""Names and ids that OpenAI takes: at most 64 letters, digits, `_` and `-`.
+"""Names and ids that every provider takes: at most 64 letters, digits, `_` and `-`.
 
 One function serves tool names, tool_use ids and the ids in tool results, so that both sides of a pair always match.
-Limits: 400 `string_above_max_length` at 65 characters for `call_id` and for function names.
+Limits: OpenAI's 400 `string_above_max_length` at 65 characters for `call_id` and for function names; OpenRouter's
+"a-z, A-Z, 0-9, underscores, dashes, max 64 chars" (`openrouter` 1.3.84, `components/chatfunctiontool.py`).
 """
 
 import hashlib
@@ -14,7 +15,7 @@ _HASH_LENGTH = 16
 
 
 def short_name(name: str) -> str:
-    """Return the name itself where OpenAI takes it, else its beginning with a hash of all of it.
+    """Return the name itself where it will do, else its beginning with a hash of all of it.
 
     The same name always gives the same answer, and different names different ones: cutting alone would not.
     """

@@ -1,4 +1,4 @@
-"""Saying what of a request cannot go to an OpenAI model, and where it stands."""
+"""Saying what of a request cannot go to a model of another provider than Anthropic, and where it stands."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +15,8 @@ def invalid(place: Place, what: str) -> InvalidRequest:
 
 
 def unsupported(place: Place, what: str) -> InvalidRequest:
-    """Return the error for something that is valid for Claude, but that no OpenAI model can be sent."""
-    return invalid(place, f"{what} cannot be sent to an OpenAI model")
+    """Return the error for something that is valid for Claude, but that nothing else can be sent."""
+    return invalid(place, f"{what} can be sent to Anthropic's models alone")
 
 
 def text_of(block: Mapping[str, Any], key: str, place: Place) -> str:

@@ -1,23 +1,32 @@
-"""Who calls, and in which session, as OpenAI is told: by hashes alone.
+"""Who calls, and in which session, as providers are told: by hashes alone.
 
-OpenAI takes at most 64 characters of `safety_identifier` and `prompt_cache_key`, and asks for hashes instead of
-anything that identifies a person. Claude Code puts JSON with `account_uuid`, `device_id` and `session_id` into
+OpenAI takes at most 64 characters of either and OpenRouter 128, and both ask for hashes instead of anything that
+identifies a person. Claude Code puts JSON with `account_uuid`, `device_id` and `session_id` into
 `metadata.user_id`; older versions `user_<hash>_account_<uuid>_session_<uuid>`.
 """
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from channeling.providers.openai.refusal import object_of, optional_text
+from channeling.providers.refusal import object_of, optional_text
 
 _SESSION_MARK = "_session_"
 
 
-def translate_identity(document: Mapping[str, Any], session: str | None = None) -> dict[str, Any]:
-    """Return `safety_identifier` for `metadata.user_id`, `prompt_cache_key` for the session, where there is one.
+@dataclass(frozen=True, slots=True)
+class CallerIdentity:
+    """Hashes of 64 characters, None for what the request does not say."""
+
+    person: str | None = None
+    session: str | None = None
+
+
+def identity_of(document: Mapping[str, Any], session: str | None = None) -> CallerIdentity:
+    """Return who calls by `metadata.user_id`, and in which session; raise InvalidRequest for one that is no text.
 
     `session`: what the client calls its session outside of the body; else it is looked for in the user id.
     """
@@ -27,13 +36,11 @@ def translate_identity(document: Mapping[str, Any], session: str | None = None) 
         if metadata is None
         else optional_text(object_of(metadata, ("metadata",)), "user_id", ("metadata",))
     )
-    told: dict[str, Any] = {}
+    person = None
     if user_id:
-        person, session_of_user = _person_and_session(user_id)
-        told["safety_identifier"] = _hash(person)
-        session = session or session_of_user
-    # The same key for all requests of a session keeps them at one cache.
-    return told | ({"prompt_cache_key": _hash(f"session {session}")} if session else {})
+        named, session_of_user = _person_and_session(user_id)
+        person, session = _hash(named), session or session_of_user
+    return CallerIdentity(person, _hash(f"session {session}") if session else None)
 
 
 def _person_and_session(user_id: str) -> tuple[str, str]:

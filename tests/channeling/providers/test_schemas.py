@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from channeling.errors import InvalidRequest
-from channeling.providers.openai.schemas import DEEPEST_SCHEMA, fits_strict, object_schema
+from channeling.providers.schemas import DEEPEST_SCHEMA, fits_strict, object_schema
 from tests.stand_ins.openai_schemas import schema_complaints
 
 A, B = {"a": {"type": "string"}}, {"b": {"type": "integer"}}

@@ -1,16 +1,18 @@
-"""OpenAI is told who calls and in which session by hashes that stay the same, and by nothing else."""
+"""Providers are told who calls and in which session by hashes that stay the same, and by nothing else."""
 
 import json
 
 import pytest
 
-from channeling.providers.openai.caller_identity import translate_identity
+from channeling.providers.caller_identity import CallerIdentity, identity_of
 
 
 def identity(user_id: str) -> tuple[str, str]:
-    """Return the identifier and the cache key for a `metadata.user_id`."""
-    told = translate_identity({"metadata": {"user_id": user_id}})
-    return told["safety_identifier"], told["prompt_cache_key"]
+    """Return the hashes for a `metadata.user_id`."""
+    caller = identity_of({"metadata": {"user_id": user_id}})
+    assert caller.person is not None
+    assert caller.session is not None
+    return caller.person, caller.session
 
 
 def claude_code(session: str, account: str = "account") -> str:
@@ -26,7 +28,7 @@ def claude_code(session: str, account: str = "account") -> str:
     ],
 )
 def test_another_session_of_the_same_person(one: str, other: str) -> None:
-    """The person stays the same, and the cache key is the session's."""
+    """The person stays the same, and the session is another."""
     assert identity(one) == identity(one)
     assert identity(one)[0] == identity(other)[0]
     assert identity(one)[1] != identity(other)[1]
@@ -34,10 +36,10 @@ def test_another_session_of_the_same_person(one: str, other: str) -> None:
 
 def test_a_session_that_is_named_outside() -> None:
     """It comes before the one in the user id, and needs no user id."""
-    both = translate_identity({"metadata": {"user_id": claude_code("1")}}, "2")
-    assert both["safety_identifier"] == identity(claude_code("1"))[0]
-    assert both["prompt_cache_key"] == identity(claude_code("2"))[1]
-    assert translate_identity({}, "2") == {"prompt_cache_key": both["prompt_cache_key"]}
+    both = identity_of({"metadata": {"user_id": claude_code("1")}}, "2")
+    assert both.person == identity(claude_code("1"))[0]
+    assert both.session == identity(claude_code("2"))[1]
+    assert identity_of({}, "2") == CallerIdentity(None, both.session)
 
 
 def test_another_person() -> None:
@@ -49,7 +51,7 @@ def test_another_person() -> None:
     "user_id", ["alice@example.com", "[]", "null", "{}", "_session_", "x" * 100_000, '{"session_id":{}}', "{"]
 )
 def test_any_string_will_do(user_id: str) -> None:
-    """Both are within OpenAI's 64 characters, and tell nothing of the string."""
+    """Both are within 64 characters, and tell nothing of the string."""
     for told in identity(user_id):
         assert len(told) == 64
         assert user_id not in told
@@ -60,4 +62,4 @@ def test_any_string_will_do(user_id: str) -> None:
 )
 def test_nothing_to_tell(document: dict[str, object]) -> None:
     """Without a user id nothing is made up."""
-    assert translate_identity(document) == {}
+    assert identity_of(document) == CallerIdentity()

@@ -1,6 +1,6 @@
 """What a provider's own tools did in earlier turns, as a note in the history.
 
-Such calls cannot be replayed as items: OpenAI knows theirs by an id that was not stored, and Anthropic's have no
+Such calls cannot be replayed: OpenAI knows theirs by an id that was not stored, and Anthropic's have no
 counterpart. The model is told in a line of text what was called and what came of it; what is encrypted is lost.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from channeling.providers.openai.refusal import Place, invalid, text_of
+from channeling.providers.refusal import Place, invalid, text_of
 
 _CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 _RESULTS = frozenset(
