@@ -9,8 +9,8 @@ import orjson
 from channeling.errors import UpstreamFailed
 from channeling.message_request import MessageRequest
 from channeling.providers.answer_stream import AnswerStream
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.error_answer import Relay, Replacement
-from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.errors import error_answer
 from channeling.providers.openai.image_tokens import greatest_image_tokens
 from channeling.providers.openai.model_traits import traits_of

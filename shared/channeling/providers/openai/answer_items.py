@@ -1,21 +1,14 @@
 """The output items of one answer: found by index, begun where they were never announced, written in order."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from channeling.errors import UpstreamFailed
 from channeling.providers.answer_stream import Emitted
-from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.event_types import REFUSED_ITEMS
-from channeling.providers.openai.output_items import (
-    FunctionCallItem,
-    MessageItem,
-    OutputItem,
-    ReasoningItem,
-    WebSearchItem,
-    Write,
-)
+from channeling.providers.openai.output_items import MessageItem, ReasoningItem, WebSearchItem
+from channeling.providers.output_items import FunctionCallItem, ItemQueue, OutputItem, Write
 
 AnyItem = TypeVar("AnyItem", bound=OutputItem)
 
@@ -36,7 +29,7 @@ class AnswerItems:
         self._emitted = emitted
         self._by_index: dict[int, OutputItem] = {}
         self._all: list[OutputItem] = []
-        self._waiting: deque[OutputItem] = deque()
+        self._queue = ItemQueue()
 
     @property
     def searches(self) -> int:
@@ -76,8 +69,7 @@ class AnswerItems:
             is_over = known.done if known is not None else data.get("id", "") in ended_ids
             if not is_over:
                 self._finish(index, data, cut_off=cut_off)
-        for item in self._waiting:
-            item.finish({}, cut_off=cut_off)
+        self._queue.finish_all(cut_off=cut_off)
 
     def item(self, event: Mapping[str, Any], kind: type[AnyItem]) -> AnyItem:
         """Return the item that an event is about; it begins with it where it was never announced.
@@ -101,15 +93,8 @@ class AnswerItems:
         return item
 
     def writes(self) -> Iterator[list[Write]]:
-        """Yield what may be written now: of the first item that is not done, and of every one before it."""
-        while self._waiting:
-            item = self._waiting[0]
-            if item.writes:
-                writes, item.writes = item.writes, []
-                yield writes
-            if not item.done:
-                return
-            self._waiting.popleft()
+        """Yield what may be written now."""
+        return self._queue.writes()
 
     def _finish(self, index: int, data: Mapping[str, Any], *, cut_off: bool) -> None:
         item: OutputItem | None = self._by_index.get(index)
@@ -134,7 +119,7 @@ class AnswerItems:
     def _add(self, index: int, item: AnyItem) -> AnyItem:
         self._by_index[index] = item
         self._all.append(item)
-        self._waiting.append(item)
+        self._queue.add(item)
         return item
 
 

@@ -9,29 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 from channeling.errors import GatewayError, Overloaded, UpstreamFailed
-from channeling.providers.answer_stream import AnswerFacts, Emitted
-from channeling.providers.message_writer import MessageWriter
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.answer_items import AnswerItems, garbled, index_of
-from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.errors import stream_error
 from channeling.providers.openai.event_types import PASSED_OVER_EVENTS, REFUSED_EVENT_PREFIXES
-from channeling.providers.openai.ids import message_id
-from channeling.providers.openai.item_blocks import ItemBlocks
-from channeling.providers.openai.output_items import (
-    FunctionCallItem,
-    MessageItem,
-    OutputItem,
-    ReasoningItem,
-    broken_call,
-)
-from channeling.providers.openai.usage import (
-    billing_terms,
-    client_usage,
-    estimated_output_tokens,
-    reports_output,
-    starting_usage,
-    token_counts,
-)
+from channeling.providers.openai.output_items import MessageItem, ReasoningItem
+from channeling.providers.openai.usage import billing_terms, reports_output, token_counts
+from channeling.providers.output_items import FunctionCallItem, OutputItem, broken_call
+from channeling.providers.translated_answer import TranslatedAnswer
 
 Event = Mapping[str, Any]
 
@@ -39,18 +24,12 @@ _OUTCOMES = ("completed", "incomplete", "failed", "cancelled")
 _FILTERED = "the provider's content filter stopped the answer"
 
 
-class AnswerTranslator:
-    """One answer. `writer` holds the message; `emitted` and `facts` are what the pipeline bills by."""
+class AnswerTranslator(TranslatedAnswer):
+    """`AnswerTranslator` of a response."""
 
     def __init__(self, request_id: str, terms: AnswerTerms) -> None:
-        self.emitted = Emitted()
-        self.facts = AnswerFacts()
-        self.writer = MessageWriter(request_id)
-        self._request_id = request_id
-        self._terms = terms
-        self._response_id: str | None = None
+        super().__init__(request_id, terms)
         self._items = AnswerItems(terms, self.emitted)
-        self._blocks = ItemBlocks(self.writer, terms, request_id)
 
     def take(self, event: Event, name: str | None = None) -> None:
         """Take one event of the response's stream; `name` is its kind where it does not say so itself."""
@@ -75,6 +54,14 @@ class AnswerTranslator:
         except GatewayError as error:
             self.fail(error)
 
+    def take_end_mark(self) -> None:
+        """Take `[DONE]`, which means nothing here: the API ends with the response's last event."""
+
+    def finish(self) -> None:
+        """Take the upstream's end: without its last event a response is incomplete, and saying so is what makes a
+        client try again."""
+        self.fail(UpstreamFailed("the upstream provider ended its answer before it was complete"))
+
     def cut(self, stop_reason: str, output_tokens: int | None) -> None:
         """End in good order now, with all that has come; before OpenAI has taken the request, it is an error.
 
@@ -90,10 +77,6 @@ class AnswerTranslator:
         except GatewayError as error:
             self.fail(error)
         self._end_well(stop_reason, output_tokens=output_tokens)
-
-    def fail(self, error: GatewayError) -> None:
-        """End with an error, however far the answer has come."""
-        self.writer.fail(error)
 
     def _pass_over(self, kind: str, event: Event) -> None:
         if kind.startswith(REFUSED_EVENT_PREFIXES):
@@ -164,14 +147,6 @@ class AnswerTranslator:
                 self._end_well("stop_sequence", stop_sequence=self._blocks.stopped_at)
                 return
 
-    def _start(self) -> None:
-        if not self.writer.started:
-            self.writer.start(
-                message_id=message_id(self._response_id, self._request_id),
-                model=self._terms.model,
-                usage=starting_usage(self._terms.input_tokens_estimate),
-            )
-
     def _error(self, event: Event) -> None:
         """The type has its fields at the top; the API itself has nested them, as error answers do."""
         raise stream_error(_object(event, "error") or event)
@@ -223,28 +198,6 @@ class AnswerTranslator:
                 self._end_well("refusal", explanation=self._items.refusal or _FILTERED)
             case _:
                 raise UpstreamFailed(f"the upstream provider left the answer incomplete: {reason}")
-
-    def _end_well(
-        self,
-        stop_reason: str,
-        *,
-        stop_sequence: str | None = None,
-        explanation: str | None = None,
-        output_tokens: int | None = None,
-    ) -> None:
-        if self.writer.ended:
-            return
-        self.facts.stop_reason = stop_reason
-        details = {"type": "refusal", "category": None, "explanation": explanation} if explanation else None
-        self.writer.end(
-            stop_reason, self._usage(output_tokens), stop_sequence=stop_sequence, stop_details=details
-        )
-
-    def _usage(self, metered_tokens: int | None) -> dict[str, Any]:
-        if self.facts.usage is not None:
-            return client_usage(self.facts.usage)
-        estimate = estimated_output_tokens(self.emitted) if metered_tokens is None else metered_tokens
-        return {"input_tokens": self._terms.input_tokens_estimate, "output_tokens": estimate}
 
     def _note_usage(self, response: Event) -> None:
         self.facts.web_searches = self._items.searches

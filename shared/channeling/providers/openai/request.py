@@ -11,8 +11,8 @@ from typing import Any
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.caller_identity import identity_of
-from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.history import input_items
 from channeling.providers.openai.history_repair import repaired
 from channeling.providers.openai.input_tokens import estimate_input_tokens

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from channeling.errors import UpstreamFailed
-from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.answer_translator import AnswerTranslator
 from channeling.providers.openai.errors import stream_error
 from channeling.providers.provider_adapter import WholeAnswer

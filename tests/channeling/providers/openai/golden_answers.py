@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.stream import OpenAIStream
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "openai"

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from channeling.message_request import MessageRequest, parse_message_request
-from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.answer_terms import AnswerTerms
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "openai"
 

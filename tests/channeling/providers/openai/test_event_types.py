@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from openai.types.responses import ResponseOutputItem, ResponseStreamEvent
 
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.answer_items import ITEM_CLASSES
-from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.answer_translator import HANDLERS, AnswerTranslator
 from channeling.providers.openai.event_types import PASSED_OVER_EVENTS, REFUSED_EVENT_PREFIXES, REFUSED_ITEMS
 

@@ -9,8 +9,8 @@ import pytest
 from anthropic.types import Message
 
 from channeling.errors import GatewayError, InvalidRequest, Overloaded, UpstreamFailed
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.error_answer import ACCOUNT_REFUSED
-from channeling.providers.openai.answer_terms import AnswerTerms
 from channeling.providers.openai.response import whole_answer
 from tests.channeling.providers.openai.golden_answers import Transcript, events_of, transcripts
 from tests.channeling.providers.openai.test_stream_hostile import broken

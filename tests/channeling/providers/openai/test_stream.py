@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from channeling.errors import Overloaded, UpstreamFailed
 from channeling.providers.answer_stream import AnswerStream
-from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.stream import OpenAIStream
 from channeling.sse import PING
 from tests.channeling.providers.anthropic.golden import readable

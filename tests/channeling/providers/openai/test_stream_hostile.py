@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.answer_translator import HANDLERS
 from channeling.providers.openai.stream import OpenAIStream
 from channeling.sse import encode_event

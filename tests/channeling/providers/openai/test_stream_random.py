@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channeling.providers.openai.answer_terms import AnswerTerms
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.response import whole_answer
 from channeling.providers.openai.stream import OpenAIStream
 from tests.channeling.providers.openai.test_stream import assert_same_message

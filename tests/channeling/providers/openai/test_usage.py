@@ -5,11 +5,8 @@ from typing import Any
 import pytest
 from openai.types.responses.response_usage import ResponseUsage
 
-from channeling.providers.answer_stream import Emitted
 from channeling.providers.openai.usage import (
     billing_terms,
-    client_usage,
-    estimated_output_tokens,
     reports_output,
     token_counts,
 )
@@ -112,20 +109,3 @@ def test_terms_are_those_of_the_price_list(tier: Any, billed: str) -> None:
 )
 def test_an_output_that_is_not_reported_is_no_bill(usage: Any, reported: bool) -> None:
     assert reports_output({"usage": usage}) is reported
-
-
-def test_what_the_client_is_told() -> None:
-    assert client_usage(TokenCounts(500, 4000, 300, 200, 90, 64, web_search_requests=2)) == {
-        "input_tokens": 500,
-        "cache_creation_input_tokens": 500,
-        "cache_read_input_tokens": 4000,
-        "output_tokens": 90,
-        "output_tokens_details": {"thinking_tokens": 64},
-        "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0},
-    }
-    assert "server_tool_use" not in client_usage(TokenCounts())
-
-
-def test_an_estimate_is_about_right() -> None:
-    assert estimated_output_tokens(Emitted(ascii_bytes=9, non_ascii_chars=2)) == 5
-    assert estimated_output_tokens(Emitted()) == 0

@@ -10,7 +10,7 @@ class AnswerTerms:
 
     `model` is the name that the client asked for, echoed as `message.model`. `names` leads from each tool name that
     had to be shortened back to the client's own; a name that is not in it was not changed. `stop_sequences` are
-    looked for in the answer's text, since the Responses API takes none. `input_tokens_estimate` (tokens) is what
+    looked for in the answer's text, since not every API takes them, and few say which one was met. `input_tokens_estimate` (tokens) is what
     `message_start` says until the provider tells the truth.
     """
 
@@ -18,6 +18,8 @@ class AnswerTerms:
     names: Mapping[str, str] = field(default_factory=dict)
     stop_sequences: tuple[str, ...] = ()
     input_tokens_estimate: int = 0
+    # What the provider calls the model: reasoning that only this model can take back is marked with it.
+    upstream_model: str = ""
     # Thinking was asked for, and its display was not `omitted`.
     shows_thinking: bool = False
     # Thinking was asked for, shown or not: only then are there thinking blocks, which carry reasoning on.

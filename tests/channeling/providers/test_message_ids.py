@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from channeling.providers.openai.ids import message_id, server_tool_use_id, tool_use_id
+from channeling.providers.message_ids import message_id, server_tool_use_id, tool_use_id
 
 FINE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
+from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.foreign_search import SEARCH_SEAL
+from channeling.providers.message_ids import server_tool_use_id, tool_use_id
 from channeling.providers.message_writer import MessageWriter
-from channeling.providers.openai.answer_terms import AnswerTerms
-from channeling.providers.openai.ids import server_tool_use_id, tool_use_id
-from channeling.providers.openai.output_items import Search, ToolCall, Write
-from channeling.providers.openai.stop_scan import StopScan
+from channeling.providers.output_items import Search, ToolCall, Write
+from channeling.providers.stop_scan import StopScan
 
 _PIECES = frozenset({"text", "thinking", "tool_input"})
 
