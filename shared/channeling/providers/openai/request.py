@@ -13,12 +13,14 @@ from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.caller_identity import identity_of
-from channeling.providers.openai.history import input_items
-from channeling.providers.openai.history_repair import repaired
-from channeling.providers.openai.input_tokens import estimate_input_tokens
+from channeling.providers.content_blocks import ContentTerms
+from channeling.providers.history import HistoryTerms, Item, input_items
+from channeling.providers.history_repair import repaired
+from channeling.providers.input_tokens import estimate_input_tokens
 from channeling.providers.openai.model_traits import ModelTraits, traits_of
 from channeling.providers.openai.output_limits import output_tokens_asked
 from channeling.providers.openai.reasoning import translate_reasoning
+from channeling.providers.openai.reasoning_signature import unseal
 from channeling.providers.openai.tools import translate_tools
 from channeling.providers.refusal import invalid, list_of, object_of, text_of, unsupported
 from channeling.providers.schemas import fits_strict, object_schema
@@ -51,7 +53,7 @@ def translate_request(
     _refuse_unsupported(document)
     tools = translate_tools(document)
     reasoning = translate_reasoning(document, traits, has_web_search=tools.has_web_search)
-    items = input_items(document["messages"], traits)
+    items = input_items(document["messages"], _history_terms(traits))
     used_tool_ids = frozenset(item["call_id"] for item in items if item["type"] == "function_call")
     items = repaired(items, labels_phases=traits.labels_phases)
     if not items:
@@ -94,6 +96,22 @@ def _refuse_unsupported(document: Mapping[str, Any]) -> None:
             raise unsupported((key,), f"{key!r}")
     if document.get("inference_geo") not in (None, "global"):
         raise unsupported(("inference_geo",), "a region for inference")
+
+
+def _history_terms(traits: ModelTraits) -> HistoryTerms:
+    def reasoning_of(signature: Any) -> Item | None:
+        reasoning = unseal(signature) if traits.reasons else None
+        if reasoning is None:
+            return None
+        return {
+            "type": "reasoning",
+            "id": reasoning.id,
+            "summary": [{"type": "summary_text", "text": text} for text in reasoning.summary],
+            "encrypted_content": reasoning.encrypted_content,
+        }
+
+    # Reasoning led to the item of such a tool, which is not sent again, and is refused without it.
+    return HistoryTerms(ContentTerms(traits.takes_images), reasoning_of, notes_end_reasoning=True)
 
 
 def _instructions(system: Any) -> str:

@@ -1,4 +1,4 @@
-"""Making a list of input items a history that the Responses API takes, whatever became of it at the client.
+"""Making a list of items a history that providers take, whatever became of it at the client.
 
 Interrupted turns, compaction and edits leave calls without outputs, outputs without calls, one id for two calls,
 and reasoning without what it led to: each is a 400 that comes back on every later turn of that conversation.
@@ -7,8 +7,8 @@ and reasoning without what it led to: each is a 400 that comes back on every lat
 from collections.abc import Iterable
 from typing import Any
 
+from channeling.providers.content_blocks import text_part
 from channeling.providers.names import short_name
-from channeling.providers.openai.content_blocks import text_part
 
 Item = dict[str, Any]
 
@@ -18,7 +18,7 @@ CONTINUE = "Continue your last message from exactly where it ends, without repea
 
 
 def repaired(items: Iterable[Item], *, labels_phases: bool) -> list[Item]:
-    """Return the items as OpenAI takes them: paired by ids of its form, ordered, and ending with another's turn.
+    """Return the items as they are taken: paired by fine ids, ordered, and ending with a turn of another's.
 
     `labels_phases`: assistant messages are labelled as commentary (a tool call follows) or final answer.
     """
@@ -30,7 +30,7 @@ def repaired(items: Iterable[Item], *, labels_phases: bool) -> list[Item]:
 
 
 def _paired(items: Iterable[Item]) -> list[Item]:
-    """Give calls and outputs ids of OpenAI's form, a new one to a call whose id another one had before.
+    """Give calls and outputs ids that are taken, a new one to a call whose id another one had before.
 
     An output belongs to the latest call of its id that has none yet. One without a call becomes a user message.
     """

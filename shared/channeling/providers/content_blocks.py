@@ -1,17 +1,18 @@
-"""Content blocks that the model reads, as input parts: text, images, files.
+"""Content blocks that the model reads, as parts: text, images, files.
 
-Parts are valid in user messages and in tool outputs alike (`openai` 3.54.0,
+Parts have the form of the Responses API, from which that of chat completions is made. They are valid in user
+messages and in tool outputs alike (`openai` 3.54.0,
 `types/responses/response_input_message_content_list_param.py`, `response_function_call_output_item_list_param.py`).
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from channeling.providers.names import short_name
-from channeling.providers.openai.model_traits import ModelTraits
 from channeling.providers.refusal import (
     Place,
     invalid,
@@ -24,6 +25,15 @@ from channeling.providers.refusal import (
 
 Part = dict[str, Any]
 
+
+@dataclass(frozen=True, slots=True)
+class ContentTerms:
+    """What a model takes as content: images, and marks of where its prompt is to be cached."""
+
+    takes_images: bool = True
+    keeps_cache_control: bool = False
+
+
 _NOT_IN_FILE_NAMES = re.compile(r"[^\w.() -]+")
 _LONGEST_FILE_NAME = 100
 
@@ -33,30 +43,46 @@ def text_part(text: str) -> Part:
     return {"type": "input_text", "text": text}
 
 
-def parts_of(content: Any, place: Place, traits: ModelTraits) -> list[Part]:
+def parts_of(content: Any, place: Place, terms: ContentTerms) -> list[Part]:
     """Return the parts of a content (a string or blocks); empty texts are left out."""
     if isinstance(content, str):
         return [text_part(content)] if content else []
     return [
         part
         for position, block in enumerate(list_of(content, place))
-        for part in block_parts(block, (*place, position), traits)
+        for part in block_parts(block, (*place, position), terms)
     ]
 
 
-def block_parts(block: Any, place: Place, traits: ModelTraits) -> list[Part]:
+def block_parts(block: Any, place: Place, terms: ContentTerms) -> list[Part]:
     """Return the parts of one block; raise InvalidRequest for one that cannot be shown to the model."""
     block = object_of(block, place)
+    return with_cache_control(_parts_of_block(block, place, terms), block, place, terms)
+
+
+def with_cache_control(
+    parts: list[Part], block: Mapping[str, Any], place: Place, terms: ContentTerms
+) -> list[Part]:
+    """Return the parts of a block with its `cache_control` on the last of them, where that is text."""
+    mark = block.get("cache_control")
+    if mark is None or not terms.keeps_cache_control or not parts or parts[-1]["type"] != "input_text":
+        return parts
+    mark = object_of(mark, (*place, "cache_control"))
+    kept = {key: mark[key] for key in ("type", "ttl") if isinstance(mark.get(key), str)}
+    return [*parts[:-1], {**parts[-1], "cache_control": kept}] if "type" in kept else parts
+
+
+def _parts_of_block(block: Mapping[str, Any], place: Place, terms: ContentTerms) -> list[Part]:
     match block.get("type"):
         case "text":
             text = text_of(block, "text", place)
             return [text_part(text)] if text else []
         case "image":
-            return [_image_part(block, place, traits)]
+            return [_image_part(block, place, terms)]
         case "document":
-            return _document_parts(block, place, traits)
+            return _document_parts(block, place, terms)
         case "search_result":
-            return _search_result_parts(block, place, traits)
+            return _search_result_parts(block, place, terms)
         case "tool_reference":
             return [text_part(f"Tool found: {short_name(text_of(block, 'tool_name', place))}")]
         case "browser_state":
@@ -71,8 +97,8 @@ def block_parts(block: Any, place: Place, traits: ModelTraits) -> list[Part]:
     raise invalid((*place, "type"), "Field required")
 
 
-def _image_part(block: Mapping[str, Any], place: Place, traits: ModelTraits) -> Part:
-    if not traits.takes_images:
+def _image_part(block: Mapping[str, Any], place: Place, terms: ContentTerms) -> Part:
+    if not terms.takes_images:
         raise invalid(place, "this model takes no images")
     source, place = _source(block, place)
     match source.get("type"):
@@ -87,7 +113,7 @@ def _image_part(block: Mapping[str, Any], place: Place, traits: ModelTraits) -> 
     return {"type": "input_image", "detail": "high", "image_url": url}
 
 
-def _document_parts(block: Mapping[str, Any], place: Place, traits: ModelTraits) -> list[Part]:
+def _document_parts(block: Mapping[str, Any], place: Place, terms: ContentTerms) -> list[Part]:
     source, source_place = _source(block, place)
     title, context = optional_text(block, "title", place), optional_text(block, "context", place)
     headings = [f"Document: {title}"] if title else []
@@ -105,16 +131,16 @@ def _document_parts(block: Mapping[str, Any], place: Place, traits: ModelTraits)
             text = text_of(source, "data", source_place)
             parts += [text_part(text)] if text else []
         case "content":
-            parts += parts_of(source.get("content"), (*source_place, "content"), traits)
+            parts += parts_of(source.get("content"), (*source_place, "content"), terms)
         case kind:
             raise unsupported(source_place, f"a document source of type {kind!r}")
     return parts
 
 
-def _search_result_parts(block: Mapping[str, Any], place: Place, traits: ModelTraits) -> list[Part]:
+def _search_result_parts(block: Mapping[str, Any], place: Place, terms: ContentTerms) -> list[Part]:
     title, source = text_of(block, "title", place), text_of(block, "source", place)
     heading = text_part(f"Search result: {title}\nSource: {source}")
-    return [heading, *parts_of(block.get("content"), (*place, "content"), traits)]
+    return [heading, *parts_of(block.get("content"), (*place, "content"), terms)]
 
 
 def _source(block: Mapping[str, Any], place: Place) -> tuple[Mapping[str, Any], Place]:

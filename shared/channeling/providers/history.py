@@ -1,31 +1,52 @@
-"""The messages of a request as input items, in their order; `history_repair` makes them a history OpenAI takes.
+"""The messages of a request as items, in their order; `history_repair` makes them a history that providers take.
 
-Items carry the client's own tool ids here, and no ids of their own: an item id that nothing upstream stored is
-refused. Reasoning items are the exception, and are replayed only with their ciphertext.
+Items have the form of the Responses API's input, from which chat completions' messages are made. They carry the
+client's own tool ids here, and no ids of their own: an item id that nothing upstream stored is refused. Reasoning
+is the exception, and whether a signature carries any that may go back is the provider's to say.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from channeling.providers.content_blocks import (
+    ContentTerms,
+    Part,
+    block_parts,
+    parts_of,
+    text_part,
+    with_cache_control,
+)
 from channeling.providers.names import short_name
-from channeling.providers.openai.content_blocks import Part, block_parts, parts_of, text_part
-from channeling.providers.openai.model_traits import ModelTraits
-from channeling.providers.openai.reasoning_signature import unseal
 from channeling.providers.refusal import Place, invalid, list_of, object_of, text_of, unsupported
 from channeling.providers.server_tool_notes import is_server_tool_block, server_tool_note
 
 Item = dict[str, Any]
 
-# The Responses API has no `is_error`, and takes no empty output.
+# No other provider has `is_error`, or takes an empty output.
 ERROR_MARK = "[error] "
 NO_OUTPUT = "(no output)"
 
 
-def input_items(messages: Iterable[Any], traits: ModelTraits) -> list[Item]:
+@dataclass(frozen=True, slots=True)
+class HistoryTerms:
+    """What of a history goes back to a model, and in which form.
+
+    `reasoning_of` returns the item (`type: reasoning`) for what a block of thinking is signed with, None where
+    nothing of it may go back; one with an `id` goes back once. `notes_end_reasoning`: where what a provider's own
+    tool did goes back as text, the reasoning right before it does not.
+    """
+
+    content: ContentTerms
+    reasoning_of: Callable[[Any], Item | None]
+    notes_end_reasoning: bool
+
+
+def input_items(messages: Iterable[Any], terms: HistoryTerms) -> list[Item]:
     """Return the items of all messages; raise InvalidRequest naming the block that cannot be sent."""
-    history = _History(traits)
+    history = _History(terms)
     messages = [object_of(message, ("messages", position)) for position, message in enumerate(messages)]
     last_user = max(
         (position for position, message in enumerate(messages) if message.get("role") == "user"), default=-1
@@ -49,9 +70,10 @@ def input_items(messages: Iterable[Any], traits: ModelTraits) -> list[Item]:
 class _History:
     """Collects items, one message after the other."""
 
-    def __init__(self, traits: ModelTraits) -> None:
+    def __init__(self, terms: HistoryTerms) -> None:
         self.items: list[Item] = []
-        self._traits = traits
+        self._terms = terms
+        self._content = terms.content
         self._replayed: set[str] = set()
         # Whether the block right before has citations, which tear one text apart; None where it is no text.
         self._last_is_cited: bool | None = None
@@ -69,13 +91,13 @@ class _History:
             if block.get("type") == "tool_result":
                 self._add_result(block, block_place)
             else:
-                parts += block_parts(block, block_place, self._traits)
+                parts += block_parts(block, block_place, self._content)
         self._add_message("user", parts)
 
     def add_system(self, message: Mapping[str, Any], place: Place) -> None:
         """Add a system message in the middle of the conversation, as a developer's."""
         content = message.get("content")
-        parts = [] if content is None else parts_of(content, (*place, "content"), self._traits)
+        parts = [] if content is None else parts_of(content, (*place, "content"), self._content)
         if any(part["type"] != "input_text" for part in parts):
             raise invalid((*place, "content"), "a system message holds text alone")
         self._add_message("developer", parts)
@@ -103,7 +125,7 @@ class _History:
                 case "tool_use":
                     self.items.append(_call(block, block_place))
                 case "compaction":
-                    for part in block_parts(block, block_place, self._traits):
+                    for part in block_parts(block, block_place, self._content):
                         self._add_said(part["text"])
                 case "fallback" | "mcp_tool_listing":
                     pass  # Marks of the provider's own, which are not shown to the model there either.
@@ -135,32 +157,27 @@ class _History:
         self._last_is_cited = is_cited
 
     def _add_reasoning(self, signature: Any) -> None:
-        """Replay reasoning that is OpenAI's own, once; any other thinking is left out."""
-        reasoning = unseal(signature) if self._traits.reasons else None
-        if reasoning is None or reasoning.id in self._replayed:
+        """Replay reasoning that is the provider's own; any other thinking is left out."""
+        item = self._terms.reasoning_of(signature)
+        if item is None or item.get("id") in self._replayed:
             return
-        self._replayed.add(reasoning.id)
-        self.items.append(
-            {
-                "type": "reasoning",
-                "id": reasoning.id,
-                "summary": [{"type": "summary_text", "text": text} for text in reasoning.summary],
-                "encrypted_content": reasoning.encrypted_content,
-            }
-        )
+        if "id" in item:
+            self._replayed.add(item["id"])
+        self.items.append(item)
 
     def _add_server_tool(self, note: str) -> None:
-        # The reasoning before it led to an item that is not sent again, and is refused without it.
-        while self.items and self.items[-1]["type"] == "reasoning":
-            self.items.pop()
+        if self._terms.notes_end_reasoning:
+            while self.items and self.items[-1]["type"] == "reasoning":
+                self.items.pop()
         self._add_said(note)
 
     def _add_result(self, block: Mapping[str, Any], place: Place) -> None:
         call_id, content = text_of(block, "tool_use_id", place), block.get("content")
-        parts = [] if content is None else parts_of(content, (*place, "content"), self._traits)
+        parts = [] if content is None else parts_of(content, (*place, "content"), self._content)
         mark = ERROR_MARK if block.get("is_error") else ""
+        parts = with_cache_control(parts, block, place, self._content)
         output: str | list[Part]
-        if all(part["type"] == "input_text" for part in parts):
+        if all(part.keys() == {"type", "text"} for part in parts):
             output = mark + ("\n".join(part["text"] for part in parts) or NO_OUTPUT)
         else:
             output = [text_part(mark.strip()), *parts] if mark else parts

@@ -19,7 +19,7 @@ _ITEM_TOKENS = 4
 
 
 def estimate_input_tokens(body: Mapping[str, Any]) -> int:
-    """Return about how many input tokens the body of a Responses request has."""
+    """Return about how many input tokens a request has, of the keys and items of the Responses API."""
     tokens = _text_tokens(body.get("instructions") or "")
     for tool in body.get("tools", ()):
         tokens += _text_tokens(orjson.dumps(tool).decode())
