@@ -8,9 +8,8 @@ and `openai` 3.54.0, `types/shared_params/reasoning.py`.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+from channeling.providers.thinking_request import Effort
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 

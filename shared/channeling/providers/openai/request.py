@@ -22,13 +22,14 @@ from channeling.providers.openai.output_limits import output_tokens_asked
 from channeling.providers.openai.reasoning import translate_reasoning
 from channeling.providers.openai.reasoning_signature import unseal
 from channeling.providers.openai.tools import translate_tools
-from channeling.providers.refusal import invalid, list_of, object_of, text_of, unsupported
-from channeling.providers.schemas import fits_strict, object_schema
+from channeling.providers.request_parameters import (
+    number_of,
+    output_format_of,
+    refuse_unsupported,
+    stop_sequences_of,
+    system_text,
+)
 
-# Each changes where the answer comes from, what it may cost or who pays: leaving them out would break a promise.
-_REFUSED = ("billing_policy", "compaction", "container", "mcp_servers", "thread")
-# Claude Code's attribution, which differs between conversations and so would keep prompts from being cached.
-_BILLING_HEADER = "x-anthropic-billing-header:"
 _FORMAT_NAME = "answer"
 
 
@@ -50,7 +51,7 @@ def translate_request(
     session, where it says so outside of the body.
     """
     document, traits = request.document, traits_of(model)
-    _refuse_unsupported(document)
+    refuse_unsupported(document)
     tools = translate_tools(document)
     reasoning = translate_reasoning(document, traits, has_web_search=tools.has_web_search)
     items = input_items(document["messages"], _history_terms(traits))
@@ -59,7 +60,7 @@ def translate_request(
     if not items:
         raise InvalidRequest("messages: nothing is left to send, since all of the content is empty")
     body: dict[str, Any] = {"model": model, "store": False}
-    if instructions := _instructions(document.get("system")):
+    if instructions := system_text(document.get("system")):
         body["instructions"] = instructions
     body["input"] = items
     body |= tools.body | reasoning.body | _format(document) | _identity(document, session)
@@ -79,7 +80,7 @@ def translate_request(
     terms = AnswerTerms(
         model=request.model,
         names=tools.names,
-        stop_sequences=_stop_sequences(document),
+        stop_sequences=stop_sequences_of(document),
         input_tokens_estimate=estimate_input_tokens(body),
         shows_thinking=reasoning.shown,
         keeps_thinking=reasoning.asked,
@@ -88,14 +89,6 @@ def translate_request(
         used_tool_ids=used_tool_ids,
     )
     return Translation(body, terms)
-
-
-def _refuse_unsupported(document: Mapping[str, Any]) -> None:
-    for key in _REFUSED:
-        if document.get(key):
-            raise unsupported((key,), f"{key!r}")
-    if document.get("inference_geo") not in (None, "global"):
-        raise unsupported(("inference_geo",), "a region for inference")
 
 
 def _history_terms(traits: ModelTraits) -> HistoryTerms:
@@ -114,39 +107,11 @@ def _history_terms(traits: ModelTraits) -> HistoryTerms:
     return HistoryTerms(ContentTerms(traits.takes_images), reasoning_of, notes_end_reasoning=True)
 
 
-def _instructions(system: Any) -> str:
-    """Return the system prompt as one text: blocks joined by a blank line, without empty ones."""
-    if system is None or isinstance(system, str):
-        texts = [system or ""]
-    else:
-        texts = []
-        for position, block in enumerate(list_of(system, ("system",))):
-            block = object_of(block, ("system", position))
-            if block.get("type") != "text":
-                raise invalid(("system", position, "type"), f"{block.get('type')!r} should be 'text'")
-            texts.append(text_of(block, "text", ("system", position)))
-    return "\n\n".join(text for text in map(_without_billing_header, texts) if text)
-
-
-def _without_billing_header(text: str) -> str:
-    return text.partition("\n")[2].lstrip("\n") if text.startswith(_BILLING_HEADER) else text
-
-
 def _format(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the format of the answer's text: `output_config.format`, which was called `output_format` before."""
-    config = document.get("output_config")
-    output_format = config.get("format") if isinstance(config, dict) else None
-    place: tuple[str, ...] = ("output_config", "format")
-    if output_format is None:
-        output_format, place = document.get("output_format"), ("output_format",)
-    if output_format is None:
+    asked = output_format_of(document)
+    if asked is None:
         return {}
-    output_format = object_of(output_format, place)
-    if output_format.get("type") != "json_schema":
-        raise invalid((*place, "type"), f"{output_format.get('type')!r} should be 'json_schema'")
-    place = (*place, "schema")
-    schema = object_schema(object_of(output_format.get("schema"), place), place)
-    name_and_schema = {"name": _FORMAT_NAME, "schema": schema, "strict": fits_strict(schema)}
+    name_and_schema = {"name": _FORMAT_NAME, "schema": asked.schema, "strict": asked.strict}
     return {"text": {"format": {"type": "json_schema", **name_and_schema}}}
 
 
@@ -159,24 +124,5 @@ def _identity(document: Mapping[str, Any], session: str | None) -> dict[str, Any
 
 def _sampling(document: Mapping[str, Any], traits: ModelTraits) -> dict[str, Any]:
     """Return `temperature` and `top_p` for a model that takes them: none that reasons does."""
-    sampling: dict[str, Any] = {}
-    for key in ("temperature", "top_p"):
-        value = document.get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise invalid((key,), "Input should be a valid number")
-        if traits.takes_sampling:
-            sampling[key] = value
-    return sampling
-
-
-def _stop_sequences(document: Mapping[str, Any]) -> tuple[str, ...]:
-    given = document.get("stop_sequences")
-    if given is None:
-        return ()
-    sequences = list_of(given, ("stop_sequences",))
-    for position, sequence in enumerate(sequences):
-        if not isinstance(sequence, str) or not sequence:
-            raise invalid(("stop_sequences", position), "Input should be a string that is not empty")
-    return tuple(dict.fromkeys(sequences))
+    given = {key: number_of(document, key) for key in ("temperature", "top_p")}
+    return {key: value for key, value in given.items() if value is not None and traits.takes_sampling}
