@@ -10,8 +10,8 @@ class AnswerTerms:
 
     `model` is the name that the client asked for, echoed as `message.model`. `names` leads from each tool name that
     had to be shortened back to the client's own; a name that is not in it was not changed. `stop_sequences` are
-    looked for in the answer's text, since not every API takes them, and few say which one was met. `input_tokens_estimate` (tokens) is what
-    `message_start` says until the provider tells the truth.
+    looked for in the answer's text: not every API takes them, and few say which one was met.
+    `input_tokens_estimate` (tokens) is what `message_start` says until the provider tells the truth.
     """
 
     model: str

@@ -79,7 +79,7 @@ class ItemBlocks:
 
     def _citation(self, url: str, title: str | None) -> None:
         """A citation refers to a search result of the message (`types/citations_web_search_result_location.py`);
-        OpenAI does not say which words of the page it rests on."""
+        providers do not say which words of the page it rests on."""
         if not self.searches:
             return
         location = {"type": "web_search_result_location", "url": url, "title": title, "cited_text": ""}
@@ -94,21 +94,21 @@ class ItemBlocks:
 
     def _search(self, search: Search) -> None:
         """As Anthropic's own search (`types/server_tool_use_block.py`, `types/web_search_tool_result_block.py`).
-        OpenAI names no titles with its sources: the address stands in."""
+        Where a provider names no title with a source, the address stands in."""
         self.searches += 1
         block_id = server_tool_use_id(search.item_id, self._request_id, self._writer.blocks)
         self._writer.open_tool({"type": "server_tool_use", "id": block_id, "name": "web_search", "input": {}})
         self._writer.tool_input(orjson.dumps({"query": search.query}).decode())
         content: Any = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
         if search.urls is not None:
-            content = [_search_result(url) for url in search.urls]
+            content = [_search_result(url, search.titles.get(url, url)) for url in search.urls]
         self._writer.whole_block(
             {"type": "web_search_tool_result", "tool_use_id": block_id, "content": content}
         )
 
 
-def _search_result(url: str) -> dict[str, Any]:
-    result = {"type": "web_search_result", "url": url, "title": url, "page_age": None}
+def _search_result(url: str, title: str) -> dict[str, Any]:
+    result = {"type": "web_search_result", "url": url, "title": title, "page_age": None}
     return {**result, "encrypted_content": SEARCH_SEAL}
 
 

@@ -7,7 +7,7 @@ streamed is written then, so that an answer that comes whole takes the same way.
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -15,6 +15,9 @@ import orjson
 from channeling.errors import UpstreamFailed
 from channeling.providers.answer_stream import Emitted
 from channeling.providers.answer_terms import AnswerTerms
+
+# Version, time, initialization vector, padding and signature of a Fernet token, which `gAAA` is the beginning of.
+_CIPHER_OVERHEAD_BYTES = 64
 
 WriteKind = Literal[
     "text", "thinking", "signature", "citation", "tool", "tool_input", "broken_tool_input", "search", "stop"
@@ -155,11 +158,12 @@ class FunctionCallItem(OutputItem):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A web search: `urls` is None where it failed."""
+    """A web search: `urls` is None where it failed; `titles` are of some of them."""
 
     item_id: str
     query: str
     urls: tuple[str, ...] | None
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 class ItemQueue:
@@ -187,6 +191,15 @@ class ItemQueue:
             if not item.done:
                 return
             self._waiting.popleft()
+
+
+def hidden_bytes(encrypted: str, *, shown: int) -> int:
+    """Return how long reasoning is, in ASCII bytes, that is billed, not shown, and known by its ciphertext alone.
+
+    The ciphertext is about as long, in base64 with some overhead. That is not documented; how many tokens such
+    bytes are is learned from reported answers. `shown` is how many bytes of it were seen.
+    """
+    return max(0, len(encrypted) * 3 // 4 - _CIPHER_OVERHEAD_BYTES - shown)
 
 
 def broken_call() -> UpstreamFailed:

@@ -1,5 +1,6 @@
 """What every translation of an answer has: the message in the making, what is billed, one way to end."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from channeling.errors import GatewayError
@@ -9,6 +10,7 @@ from channeling.providers.client_usage import client_usage, estimated_output_tok
 from channeling.providers.item_blocks import ItemBlocks
 from channeling.providers.message_ids import message_id
 from channeling.providers.message_writer import MessageWriter
+from channeling.providers.output_items import Write, broken_call
 
 
 class TranslatedAnswer:
@@ -34,6 +36,17 @@ class TranslatedAnswer:
                 model=self._terms.model,
                 usage=starting_usage(self._terms.input_tokens_estimate),
             )
+
+    def _write_all(self, writes: Iterable[Sequence[Write]]) -> None:
+        """Write blocks, and end where a stop sequence is met; raises UpstreamFailed for a call that is none."""
+        for some in writes:
+            self._start()
+            self._blocks.write(some)
+            if self._blocks.stopped_at is not None:
+                if self._blocks.has_broken_call:
+                    raise broken_call()
+                self._end_well("stop_sequence", stop_sequence=self._blocks.stopped_at)
+                return
 
     def _end_well(
         self,

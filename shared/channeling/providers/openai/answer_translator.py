@@ -138,14 +138,7 @@ class AnswerTranslator(TranslatedAnswer):
         self._write()
 
     def _write(self) -> None:
-        for writes in self._items.writes():
-            self._start()
-            self._blocks.write(writes)
-            if self._blocks.stopped_at is not None:
-                if self._blocks.has_broken_call:
-                    raise broken_call()
-                self._end_well("stop_sequence", stop_sequence=self._blocks.stopped_at)
-                return
+        self._write_all(self._items.writes())
 
     def _error(self, event: Event) -> None:
         """The type has its fields at the top; the API itself has nested them, as error answers do."""

@@ -6,10 +6,7 @@ from typing import Any
 from channeling.providers.answer_stream import Emitted
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.reasoning_signature import SealedReasoning, seal
-from channeling.providers.output_items import OutputItem, Part, Search
-
-# Version, time, initialization vector, padding and signature of a Fernet token, which `gAAA` is the beginning of.
-_CIPHER_OVERHEAD_BYTES = 64
+from channeling.providers.output_items import OutputItem, Part, Search, hidden_bytes
 
 
 class MessageItem(OutputItem):
@@ -84,19 +81,13 @@ class ReasoningItem(OutputItem):
                 self.whole_part((kind, index), part.get("text"))
         encrypted_content = item.get("encrypted_content")
         if isinstance(encrypted_content, str):
-            self._meter_hidden(encrypted_content)
+            shown = sum(len(text.so_far) for text in self._parts.values())
+            self._emitted.ascii_bytes += hidden_bytes(encrypted_content, shown=shown)
         keeps = self._terms.keeps_thinking or self._terms.shows_thinking
         # An item that was cut off is no item that OpenAI would take back.
         if keeps and not cut_off and self.id and isinstance(encrypted_content, str) and encrypted_content:
             summary = tuple(str(part.get("text", "")) for _, part in _objects(item, "summary"))
             self.writes.append(("signature", seal(SealedReasoning(self.id, encrypted_content, summary))))
-
-    def _meter_hidden(self, encrypted_content: str) -> None:
-        """Count reasoning that is billed and not shown: its ciphertext is about as long, in base64 with some
-        overhead. That is not documented; how many tokens such bytes are is learned from reported answers."""
-        shown = sum(len(text.so_far) for text in self._parts.values())
-        hidden = len(encrypted_content) * 3 // 4 - _CIPHER_OVERHEAD_BYTES
-        self._emitted.ascii_bytes += max(0, hidden - shown)
 
 
 class WebSearchItem(OutputItem):

@@ -8,15 +8,8 @@ import pytest
 from openai.types.responses.response_error import ResponseError
 
 from channeling.providers.error_answer import ACCOUNT_REFUSED
-from channeling.providers.openai.errors import (
-    ACCOUNT_CODES,
-    FAILED_CODES,
-    INVALID_CODES,
-    OVERLOADED_CODES,
-    error_answer,
-    refuses_reasoning,
-    stream_error,
-)
+from channeling.providers.error_codes import ACCOUNT_CODES, FAILED_CODES, INVALID_CODES, OVERLOADED_CODES
+from channeling.providers.openai.errors import error_answer, refuses_reasoning, stream_error
 
 KEY = "sk-proj-abcdefghijklmnop"
 
@@ -224,7 +217,7 @@ def test_an_answer_that_says_nothing_has_its_status_told(status: int, answer: by
 
 
 def test_every_code_of_a_failed_response_is_known() -> None:
-    """A code that is new in the package has to be put into one of the sets of `errors.py`."""
+    """A code that is new in the package has to be put into one of the sets of `error_codes.py`."""
     codes = set(typing.get_args(ResponseError.model_fields["code"].annotation))
     known = ACCOUNT_CODES | OVERLOADED_CODES | INVALID_CODES | FAILED_CODES | {"rate_limit_exceeded"}
     assert codes - known == set()
