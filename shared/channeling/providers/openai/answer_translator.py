@@ -14,9 +14,10 @@ from channeling.providers.openai.answer_items import AnswerItems, garbled, index
 from channeling.providers.openai.errors import stream_error
 from channeling.providers.openai.event_types import PASSED_OVER_EVENTS, REFUSED_EVENT_PREFIXES
 from channeling.providers.openai.output_items import MessageItem, ReasoningItem
-from channeling.providers.openai.usage import billing_terms, reports_output, token_counts
+from channeling.providers.openai.usage import reports_output, token_counts
 from channeling.providers.output_items import FunctionCallItem, OutputItem, broken_call
 from channeling.providers.translated_answer import TranslatedAnswer
+from channeling.providers.usage_fields import billing_terms, object_in
 
 Event = Mapping[str, Any]
 
@@ -36,7 +37,7 @@ class AnswerTranslator(TranslatedAnswer):
         kind = event.get("type", name)
         try:
             if not isinstance(kind, str):
-                if error := _object(event, "error"):
+                if error := object_in(event, "error"):
                     raise stream_error(error)  # as proxies say it in the middle of a stream
                 raise garbled("an event without a type")
             handler = HANDLERS.get(kind)
@@ -86,7 +87,7 @@ class AnswerTranslator(TranslatedAnswer):
 
     def _response(self, event: Event) -> None:
         """The message does not begin yet, so that an error which comes first can still be an HTTP status."""
-        self._note_response(_object(event, "response"))
+        self._note_response(object_in(event, "response"))
 
     def _note_response(self, response: Event) -> None:
         if self._response_id is None and isinstance(response_id := response.get("id"), str):
@@ -110,7 +111,7 @@ class AnswerTranslator(TranslatedAnswer):
         self._write()
 
     def _content_part_done(self, event: Event) -> None:
-        part, index = _object(event, "part"), index_of(event, "content_index") or 0
+        part, index = object_in(event, "part"), index_of(event, "content_index") or 0
         if part.get("type") == "reasoning_text":
             self._items.item(event, ReasoningItem).whole_part(("reasoning", index), part.get("text"))
         else:
@@ -119,7 +120,7 @@ class AnswerTranslator(TranslatedAnswer):
 
     def _summary_part_done(self, event: Event) -> None:
         part = ("summary", index_of(event, "summary_index") or 0)
-        self._items.item(event, ReasoningItem).whole_part(part, _object(event, "part").get("text"))
+        self._items.item(event, ReasoningItem).whole_part(part, object_in(event, "part").get("text"))
         self._write()
 
     def take_delta(self, event: Event, kind: type[OutputItem], part: str, index_name: str) -> None:
@@ -142,10 +143,10 @@ class AnswerTranslator(TranslatedAnswer):
 
     def _error(self, event: Event) -> None:
         """The type has its fields at the top; the API itself has nested them, as error answers do."""
-        raise stream_error(_object(event, "error") or event)
+        raise stream_error(object_in(event, "error") or event)
 
     def _ending(self, event: Event) -> None:
-        self._end(_object(event, "response"), str(event["type"]).removeprefix("response."))
+        self._end(object_in(event, "response"), str(event["type"]).removeprefix("response."))
 
     def _end(self, response: Event, outcome: str) -> None:
         self._note_response(response)
@@ -155,7 +156,7 @@ class AnswerTranslator(TranslatedAnswer):
             self._note_usage(response)
             if outcome == "cancelled":
                 raise UpstreamFailed("the upstream provider cancelled the answer")
-            raise stream_error(_object(response, "error"))
+            raise stream_error(object_in(response, "error"))
         self._start()
         try:
             self._items.finish_all(response.get("output"), cut_off=outcome == "incomplete")
@@ -167,7 +168,7 @@ class AnswerTranslator(TranslatedAnswer):
         if outcome == "completed":
             self._end_completed()
         else:
-            self._end_incomplete(_object(response, "incomplete_details").get("reason"))
+            self._end_incomplete(object_in(response, "incomplete_details").get("reason"))
 
     def _end_completed(self) -> None:
         """A call makes it `tool_use`, whatever else there is: a client runs tools for that reason alone."""
@@ -205,11 +206,6 @@ def _takes_delta(kind: type[OutputItem], part: str, index_name: str) -> "Handler
 
 def _takes_part(kind: type[OutputItem], part: str, index_name: str, whole: str) -> "Handler":
     return lambda translator, event: translator.take_part(event, kind, part, index_name, whole)
-
-
-def _object(mapping: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = mapping.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 Handler = Callable[[AnswerTranslator, Event], None]

@@ -1,16 +1,14 @@
 """What an OpenAI response bills, in disjoint counts.
 
 Source: `openai` 3.54.0, `types/responses/response_usage.py` (input includes what was read from and written to the
-cache, output includes reasoning) and `types/responses/response.py` (`tool_usage`, `service_tier`).
+cache, output includes reasoning) and `types/responses/response.py` (`tool_usage`).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from channeling.usage.token_counts import BillingTerms, TokenCounts
-
-# As the price list names its tiers; what is served as ordinary has more than one name in the API.
-_ORDINARY_TIERS = frozenset({"auto", "default", "scale"})
+from channeling.providers.usage_fields import count_in, object_in
+from channeling.usage.token_counts import TokenCounts
 
 
 def token_counts(response: Mapping[str, Any], *, searches: int) -> TokenCounts | None:
@@ -21,20 +19,20 @@ def token_counts(response: Mapping[str, Any], *, searches: int) -> TokenCounts |
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return None
-    input_tokens, output_tokens = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    input_tokens, output_tokens = count_in(usage, "input_tokens"), count_in(usage, "output_tokens")
     if input_tokens is None and output_tokens is None:
         return None
     input_details, output_details = (
-        _object(usage, "input_tokens_details"),
-        _object(usage, "output_tokens_details"),
+        object_in(usage, "input_tokens_details"),
+        object_in(usage, "output_tokens_details"),
     )
-    read = _count(input_details, "cached_tokens") or 0
-    written = _count(input_details, "cache_write_tokens") or 0
+    read = count_in(input_details, "cached_tokens") or 0
+    written = count_in(input_details, "cache_write_tokens") or 0
     written_12h = min(
-        written, _count(_object(input_details, "cache_write_tokens_details"), "ttl_12h_tokens") or 0
+        written, count_in(object_in(input_details, "cache_write_tokens_details"), "ttl_12h_tokens") or 0
     )
-    reasoning = _count(output_details, "reasoning_tokens") or 0
-    billable_searches = _count(_object(_object(response, "tool_usage"), "web_search"), "num_requests")
+    reasoning = count_in(output_details, "reasoning_tokens") or 0
+    billable_searches = count_in(object_in(object_in(response, "tool_usage"), "web_search"), "num_requests")
     return TokenCounts(
         input_tokens=max(0, (input_tokens or 0) - read - written),
         cache_read_tokens=read,
@@ -49,22 +47,4 @@ def token_counts(response: Mapping[str, Any], *, searches: int) -> TokenCounts |
 
 def reports_output(response: Mapping[str, Any]) -> bool:
     """Say whether a response reports its output tokens."""
-    return _count(_object(response, "usage"), "output_tokens") is not None
-
-
-def billing_terms(response: Mapping[str, Any]) -> BillingTerms:
-    """Return the terms that a response was served under; the tiers are those of the price list."""
-    tier = response.get("service_tier")
-    if not isinstance(tier, str) or not tier or tier in _ORDINARY_TIERS:
-        return BillingTerms()
-    return BillingTerms(service_tier="priority" if tier == "fast" else tier)
-
-
-def _count(mapping: Mapping[str, Any], name: str) -> int | None:
-    value = mapping.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _object(mapping: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = mapping.get(name)
-    return value if isinstance(value, dict) else {}
+    return count_in(object_in(response, "usage"), "output_tokens") is not None

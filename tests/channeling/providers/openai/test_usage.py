@@ -6,11 +6,10 @@ import pytest
 from openai.types.responses.response_usage import ResponseUsage
 
 from channeling.providers.openai.usage import (
-    billing_terms,
     reports_output,
     token_counts,
 )
-from channeling.usage.token_counts import BillingTerms, TokenCounts
+from channeling.usage.token_counts import TokenCounts
 
 WRITES = {"ttl_30m_tokens": 300, "ttl_12h_tokens": 200}
 FULL = {
@@ -82,25 +81,6 @@ def test_billable_searches_are_the_providers_count_where_it_has_one(
     counts = token_counts({"usage": FULL, "tool_usage": tool_usage}, searches=searches)
     assert counts is not None
     assert counts.web_search_requests == billed
-
-
-@pytest.mark.parametrize(
-    ("tier", "billed"),
-    [
-        (None, "standard"),
-        ("", "standard"),
-        (7, "standard"),
-        ("auto", "standard"),
-        ("default", "standard"),
-        ("scale", "standard"),
-        ("priority", "priority"),
-        ("fast", "priority"),
-        ("flex", "flex"),
-        ("ultrafast", "ultrafast"),
-    ],
-)
-def test_terms_are_those_of_the_price_list(tier: Any, billed: str) -> None:
-    assert billing_terms({"service_tier": tier}) == BillingTerms(service_tier=billed)
 
 
 @pytest.mark.parametrize(
