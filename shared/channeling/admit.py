@@ -9,12 +9,13 @@ from channeling.budgets.admission import Held, NotHeld
 from channeling.budgets.decide import HoldAsk, OverBudget, Revoked, TooManyConcurrent
 from channeling.budgets.quote import Quote
 from channeling.errors import AuthenticationFailed, GatewayError
+from channeling.expected_output import ExpectedOutput
 
 
 class Hold(Protocol):
-    """Holds an amount; with `keep_reserve` only where it leaves what running streams may yet need."""
+    """Holds an amount where that leaves a reserve free beside it, both in nanodollars."""
 
-    def __call__(self, amount: int, *, keep_reserve: bool) -> Awaitable[Held | NotHeld]: ...
+    def __call__(self, amount: int, *, reserve: int) -> Awaitable[Held | NotHeld]: ...
 
 
 CountInput = Callable[[], Awaitable[int | None]]
@@ -40,31 +41,46 @@ async def admit(
     now_s: int,
     streamed: bool,
     without_tool_rounds: Quote | None,
-    expected_tokens: int | None = None,
+    expected: ExpectedOutput | None = None,
 ) -> Admitted:
     """Hold what a request may cost, or raise the refusal: BudgetExceeded, BudgetHeld, RateLimited (too many in
     flight) or AuthenticationFailed (revoked).
 
     `without_tool_rounds` is the quote to fall back to where the project allows server tools without a bound.
-    `expected_tokens` of output are held for, where the hold can grow with the answer; None holds for all of it.
+    `expected` output is held for, where the hold can grow with the answer; None holds for all of it.
     """
-    covered = quote.max_tokens if expected_tokens is None else min(expected_tokens, quote.max_tokens)
-    outcome = await hold(quote.amount(covered), keep_reserve=True)
+    outcome, covered = await _hold_output(hold, quote, expected)
     if isinstance(outcome, NotHeld) and without_tool_rounds is not None and _is_over_budget(outcome):
         quote = without_tool_rounds
-        outcome = await hold(quote.amount(covered), keep_reserve=True)
+        outcome, covered = await _hold_output(hold, quote, expected)
     if isinstance(outcome, NotHeld) and quote.is_worth_counting and _is_over_budget(outcome):
         counted = await count_input()
         if counted is not None:
             quote = quote.counted(counted)
-            outcome = await hold(quote.amount(covered), keep_reserve=True)
+            outcome, covered = await _hold_output(hold, quote, expected)
     max_tokens = None
     if isinstance(outcome, NotHeld) and (max_tokens := _clamp(quote, outcome, streamed=streamed)) is not None:
         covered = max_tokens
-        outcome = await hold(quote.amount(max_tokens), keep_reserve=False)
+        outcome = await hold(quote.amount(max_tokens), reserve=0)
     if isinstance(outcome, Held):
         return Admitted(outcome, quote, max_tokens, covered)
     raise refusal_of(outcome, ask, quote, now_s)
+
+
+async def _hold_output(
+    hold: Hold, quote: Quote, expected: ExpectedOutput | None
+) -> tuple[Held | NotHeld, int]:
+    """Hold for all of the output, or for what is expected of it; return how many tokens are covered, too."""
+    if expected is None:
+        return await hold(quote.amount(), reserve=0), quote.max_tokens
+    plan = expected.ample(quote)
+    outcome = await hold(quote.amount(plan.tokens), reserve=plan.reserve)
+    if isinstance(outcome, NotHeld) and isinstance(outcome.reason, OverBudget):
+        tighter = expected.beside_others(quote, outcome.reason.window, outcome.limit)
+        if tighter is not None:
+            plan = tighter
+            outcome = await hold(quote.amount(plan.tokens), reserve=plan.reserve)
+    return outcome, plan.tokens
 
 
 def refusal_of(outcome: NotHeld, ask: HoldAsk, quote: Quote, now_s: int) -> GatewayError:

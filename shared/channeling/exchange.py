@@ -16,6 +16,8 @@ _INPUT_TOKENS_PER_1000_BYTES = 300
 # models' speeds, so that leaving early is not free.
 _SILENT_TOKENS_PER_S = 60
 _BYTES_PER_NON_ASCII_CHARACTER = 3
+# A provider notices that it was left only a moment later, and bills until then.
+NOTICE_MS = 200
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class Exchange:
     was_silent: bool = False
     # The provider answered an error, before anything of an answer.
     refused_by_provider: bool = False
+    # The most that the provider is likely to have written (`OutputMeter`); None where nothing metered it.
+    metered_tokens: int | None = None
     first_token_ms: int | None = None
     ended_ms: int = 0
 
@@ -78,19 +82,23 @@ def bill_of(
     price: ModelPrice,
     price_of: Callable[[str], ModelPrice],
     tokens_per_byte: TokensPerByte,
+    tokens_per_s: int | None,
     held: int,
 ) -> Bill:
     """Return the bill: the provider's own sum, else its counts at our prices, else estimated and then never more
     than was held.
 
-    `price_of` prices what other models wrote beside the answer (an advisor's), by their names.
+    `price_of` prices what other models wrote beside the answer (an advisor's), by their names. `tokens_per_s` is
+    how fast the model usually writes, None where that is not known.
     """
     if exchange.bills_nothing:
         return Bill(TokenCounts(), 0, estimated=False)
     facts = exchange.facts
     estimated = facts.usage is None or not facts.output_is_final
     counts = (
-        _estimated_counts(exchange, price, tokens_per_byte) if estimated else facts.usage or TokenCounts()
+        _estimated_counts(exchange, price, tokens_per_byte, tokens_per_s)
+        if estimated
+        else facts.usage or TokenCounts()
     )
     if facts.reported_cost is not None:
         return Bill(counts, facts.reported_cost, estimated=False)
@@ -103,20 +111,34 @@ def bill_of(
     return Bill(counts, min(cost, held) if estimated else cost, estimated)
 
 
-def _estimated_counts(exchange: Exchange, price: ModelPrice, tokens_per_byte: TokensPerByte) -> TokenCounts:
+def _estimated_counts(
+    exchange: Exchange, price: ModelPrice, tokens_per_byte: TokensPerByte, tokens_per_s: int | None
+) -> TokenCounts:
     counts = exchange.facts.usage
     if counts is None:
         input_tokens = exchange.input_tokens_estimate
         if input_tokens is None:
             input_tokens = -(-exchange.body_bytes * _INPUT_TOKENS_PER_1000_BYTES // 1000)
         counts = TokenCounts(input_tokens=input_tokens)
-    if exchange.streamed or exchange.written_bytes:
-        output_tokens = tokens_per_byte.estimate(price.model_id, exchange.written_bytes)
-    else:
-        elapsed_ms = max(0, exchange.ended_ms - exchange.sent_ms)
-        output_tokens = elapsed_ms * _SILENT_TOKENS_PER_S // 1000
+    output_tokens = _estimated_output(exchange, price, tokens_per_byte, tokens_per_s)
     return replace(
         counts,
         output_tokens=max(counts.output_tokens, min(output_tokens, exchange.max_tokens)),
         web_search_requests=max(counts.web_search_requests, exchange.facts.web_searches),
     )
+
+
+def _estimated_output(
+    exchange: Exchange, price: ModelPrice, tokens_per_byte: TokensPerByte, tokens_per_s: int | None
+) -> int:
+    by_bytes = tokens_per_byte.estimate(price.model_id, exchange.written_bytes)
+    left = exchange.cut or exchange.abandoned
+    since_ms = exchange.sent_ms if exchange.first_token_ms is None else exchange.first_token_ms
+    elapsed_ms = max(0, exchange.ended_ms - since_ms) + (NOTICE_MS if exchange.streamed and left else 0)
+    by_time = elapsed_ms * (tokens_per_s or _SILENT_TOKENS_PER_S) // 1000
+    if exchange.metered_tokens is not None:
+        # Bytes say nothing of hidden thinking and little of emoji: how long it wrote does.
+        counts_time = tokens_per_s is not None or exchange.was_silent
+        return min(max(by_bytes, by_time if counts_time else 0), exchange.metered_tokens)
+    was_silent = not exchange.written_bytes and (not exchange.streamed or (exchange.began and left))
+    return by_time if was_silent else by_bytes

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from channeling.admit import Admitted, admit
 from channeling.budgets.admission import Held, NotHeld, hold_amount
-from channeling.budgets.decide import HoldAsk, OverBudget
+from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import Adjustment, BudgetKey
 from channeling.budgets.operations import finish_adjustment
@@ -17,6 +17,7 @@ from channeling.budgets.unsettled_log import NOT_SETTLED, unsettled_fields
 from channeling.call import Call
 from channeling.caller import Caller, Routed
 from channeling.errors import StoreUnavailable, UpstreamFailed
+from channeling.expected_output import ExpectedOutput
 from channeling.gateway import Gateway
 from channeling.message_request import MessageRequest
 from channeling.output_meter import ahead_tokens
@@ -26,9 +27,6 @@ from channeling.usage.record import UsageRecord
 
 _log = logging.getLogger(__name__)
 _COUNT_TIMEOUT_S = 10.0
-# While others run, a new stream leaves this many times what it is expected to write, for those that turn out
-# longer: without it 16 and 128 streams on a small budget had 13 and 19 cut, with it 2 and 5 (`make bench-budget`).
-_RESERVED_STREAMS, _FEW_STREAMS = 2, 4
 # The store has just failed: the caller, who is told to try again, should not wait long for this.
 _RELEASE_TIMEOUT_S = 3.0
 
@@ -60,22 +58,14 @@ async def hold_request(
         await reclaim_hold(gateway.budgets, gateway.usage, hold)
 
     first = quote(count_rounds=True)
-    expected = _expected_tokens(gateway, caller, request, routed)
 
     async def finish(key: BudgetKey, adjustment: Adjustment) -> None:
         await finish_adjustment(gateway.budgets, gateway.usage, key, adjustment)
 
-    async def hold_under(limit: int, amount: int) -> Held | NotHeld:
-        asked = replace(ask, limit=limit)
-        return await hold_amount(gateway.budgets, asked, amount, gateway.doors.clock, reclaim, finish)
-
-    async def hold(amount: int, *, keep_reserve: bool) -> Held | NotHeld:
-        reserve = _RESERVED_STREAMS * first.output_amount(expected) if keep_reserve and expected else 0
-        outcome = await hold_under(ask.limit - reserve, amount)
-        outcome = replace(outcome, limit=outcome.limit + reserve)
-        if reserve and isinstance(outcome, NotHeld) and _needs_no_reserve(outcome, amount):
-            outcome = await hold_under(ask.limit, amount)
-        return outcome
+    async def hold(amount: int, *, reserve: int) -> Held | NotHeld:
+        leaving_it = replace(ask, limit=ask.limit - reserve)
+        outcome = await hold_amount(gateway.budgets, leaving_it, amount, gateway.doors.clock, reclaim, finish)
+        return replace(outcome, limit=outcome.limit + reserve)
 
     try:
         return await admit(
@@ -86,7 +76,7 @@ async def hold_request(
             now_s=call.started_ms // 1000,
             streamed=request.stream,
             without_tool_rounds=quote(count_rounds=False) if unbounded and first.has_tool_rounds else None,
-            expected_tokens=expected,
+            expected=_expected_output(gateway, call, caller, request, routed),
         )
     except StoreUnavailable:
         await _release_unconfirmed(gateway, call, ask, request)
@@ -117,24 +107,17 @@ async def _release_unconfirmed(gateway: Gateway, call: Call, ask: HoldAsk, reque
         _log.error(NOT_SETTLED, extra={"fields": unsettled_fields(record, ask.limit)})
 
 
-def _needs_no_reserve(outcome: NotHeld, amount: int) -> bool:
-    """Whether the amount fits but for the reserve, which so few running streams hardly need."""
-    if not isinstance(outcome.reason, OverBudget):
-        return False
-    window = outcome.reason.window
-    return len(window.holds) < _FEW_STREAMS and amount <= outcome.limit - window.committed
-
-
-def _expected_tokens(gateway: Gateway, caller: Caller, request: MessageRequest, routed: Routed) -> int | None:
-    """Return what to hold for a stream whose hold can grow with it; None: hold for all of `max_tokens`.
-
-    It is what the stream is expected to write, and as much more as would have it ask for more.
-    """
+def _expected_output(
+    gateway: Gateway, call: Call, caller: Caller, request: MessageRequest, routed: Routed
+) -> ExpectedOutput | None:
+    """Return what a stream whose hold can grow with it may write; None: hold for all of `max_tokens`."""
     if not request.stream or gateway.enforcement_of(caller.project) != "elastic":
         return None
     model, outputs = routed.target.model, gateway.outputs
-    ahead = ahead_tokens(outputs.top_tokens_per_s(model))
-    return outputs.expected_tokens(caller.project.project_id, model) + ahead
+    return ExpectedOutput(
+        outputs.sizes(caller.project.project_id, model, call.started_ms),
+        ahead_tokens(outputs.top_tokens_per_s(model)),
+    )
 
 
 def _ask(gateway: Gateway, call: Call, caller: Caller) -> HoldAsk:

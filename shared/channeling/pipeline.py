@@ -17,11 +17,11 @@ from channeling.budgets.store import window_of
 from channeling.call import Call, Stop
 from channeling.caller import Caller, Routed, authenticate, route_request
 from channeling.errors import GatewayError, UpstreamFailed
-from channeling.exchange import Exchange
+from channeling.exchange import NOTICE_MS, Exchange
 from channeling.gateway import Gateway
 from channeling.hold_request import hold_request
 from channeling.message_request import MessageRequest, parse_message_request
-from channeling.output_meter import OutputMeter
+from channeling.output_meter import ByteRates, OutputMeter
 from channeling.provider_call import ProviderCall
 from channeling.providers.provider_adapter import MessageCall, SecondTry, no_second_try
 from channeling.relay import WholeBody, relay_stream, relay_whole
@@ -29,6 +29,7 @@ from channeling.request_prices import RequestPrices
 from channeling.settle_request import settle_request
 from channeling.standing_hold import StandingHold
 from channeling.upstream import UpstreamRequest
+from channeling.usage.output_history import OutputHistory
 
 _log = logging.getLogger(__name__)
 CLAMPED_HEADER = "x-channeling-max-tokens"
@@ -52,7 +53,10 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     admitted = await hold_request(gateway, call, caller, request, routed, prices)
     standing = _standing_hold(gateway, caller, request, routed, admitted)
     exchange = _new_exchange(gateway, request, admitted)
-    unsent = await _relay(gateway, call, answer, request, routed, message_call, admitted, standing, exchange)
+    with gateway.outputs.running(caller.project.project_id, routed.target.model, standing.least_tokens):
+        unsent = await _relay(
+            gateway, call, answer, request, routed, message_call, admitted, standing, exchange
+        )
     hold = await standing.last()
     ended = await settle_request(gateway, call, caller, request, routed, prices, admitted, hold, exchange)
     await _finish(answer, unsent, admitted, ended)
@@ -106,16 +110,20 @@ def _standing_hold(
     gateway: Gateway, caller: Caller, request: MessageRequest, routed: Routed, admitted: Admitted
 ) -> StandingHold:
     elastic = request.stream and gateway.enforcement_of(caller.project) == "elastic"
-    model = routed.target.model
-    meter = OutputMeter(gateway.outputs.top_tokens_per_s(model), gateway.outputs.tokens_per_1000_bytes(model))
     return StandingHold(
         gateway.budgets,
         admitted,
-        meter=meter if elastic else None,
+        meter=_output_meter(gateway.outputs, routed.target.model) if elastic else None,
         clock=gateway.doors.clock,
         monotonic_s=asyncio.get_running_loop().time,
         hold_lifetime_s=gateway.settings.hold_lifetime_s,
     )
+
+
+def _output_meter(outputs: OutputHistory, model: str) -> OutputMeter:
+    usual, top = outputs.tokens_per_1000_bytes(model, 50), outputs.tokens_per_1000_bytes(model, 99)
+    rates = None if usual is None or top is None else ByteRates(usual, top)
+    return OutputMeter(outputs.top_tokens_per_s(model), rates, outputs.usual_tokens_per_s(model))
 
 
 def _new_exchange(gateway: Gateway, request: MessageRequest, admitted: Admitted) -> Exchange:
@@ -163,9 +171,11 @@ async def _relay(
             exchange.status, exchange.abandoned = "cancelled", True
         exchange.ended_ms = gateway.doors.clock.now_ms()
         if standing.meter is not None:
+            now_s = asyncio.get_running_loop().time()
             # What came in one piece with the ending: nobody asked for the hold to keep up with it.
-            standing.meter.read(exchange.emitted, asyncio.get_running_loop().time())
-            exchange.was_silent = standing.meter.was_silent
+            standing.meter.read(exchange.emitted, now_s)
+            exchange.was_silent = standing.meter.was_silent or standing.meter.is_silent(now_s)
+            exchange.metered_tokens = standing.meter.tokens(now_s + NOTICE_MS / 1000)
 
 
 async def _finish(

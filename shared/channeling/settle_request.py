@@ -38,7 +38,12 @@ async def settle_request(
     it expires, and the log has what is needed to bill it."""
     price = prices.billed(request, exchange.facts.model)
     bill = bill_of(
-        exchange, price=price, price_of=prices.of, tokens_per_byte=gateway.tokens_per_byte, held=hold.amount
+        exchange,
+        price=price,
+        price_of=prices.of,
+        tokens_per_byte=gateway.tokens_per_byte,
+        tokens_per_s=gateway.outputs.usual_tokens_per_s(routed.target.model),
+        held=hold.amount,
     )
     if exchange.facts.usage is not None and exchange.facts.output_is_final:
         gateway.tokens_per_byte.observe(
@@ -51,6 +56,7 @@ async def settle_request(
             written_bytes=exchange.written_bytes,
             writing_ms=exchange.ended_ms - (exchange.first_token_ms or exchange.ended_ms),
             was_silent=exchange.was_silent,
+            was_whole=exchange.facts.stop_reason != "max_tokens",
         )
     source = price.source if exchange.facts.reported_cost is None else "reported"
     record = _record(call, caller, request, routed, admitted, hold, exchange, bill, source)

@@ -15,13 +15,12 @@ from channeling.budgets.item import BudgetItem
 from channeling.budgets.store import BudgetStore, Hold, Refused, window_of
 from channeling.clock import Clock
 from channeling.errors import StoreUnavailable
+from channeling.exchange import NOTICE_MS
 from channeling.output_meter import OutputMeter, ahead_tokens
 from channeling.pricing.bound import tokens_within
 from channeling.providers.answer_stream import Emitted
 from channeling.usage.token_counts import TokenCounts
 
-# A provider notices that it was left only a moment later, and bills until then.
-_CUT_AHEAD_S = 0.2
 _LEAST_TRANCHE_S = 1.0
 _SHARE_OF_FREE = 8
 _ASK_AGAIN_AFTER_S = 1.0
@@ -133,6 +132,10 @@ class StandingHold:
             return 0
         return min(self._covered, self.meter.tokens(self._monotonic_s()))
 
+    def least_tokens(self) -> int:
+        """Return how many output tokens there are at least; 0 where nothing is metered."""
+        return 0 if self.meter is None else self.meter.least_tokens
+
     async def last(self) -> Hold:
         """Return the hold as it stands now."""
         if self._change is not None:
@@ -144,7 +147,7 @@ class StandingHold:
         return self._refused == "gone"
 
     def _cut_ahead(self, meter: OutputMeter) -> int:
-        return int(_CUT_AHEAD_S * meter.top_tokens_per_s)
+        return meter.top_tokens_per_s * NOTICE_MS // 1000
 
     def _covers(self, tokens: int) -> bool:
         return self._covered >= min(tokens, self._most)

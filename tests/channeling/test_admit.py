@@ -11,6 +11,8 @@ from channeling.budgets.item import BudgetItem, BudgetKey, WindowState
 from channeling.budgets.quote import Quote
 from channeling.budgets.store import Hold
 from channeling.errors import AuthenticationFailed, BudgetExceeded, BudgetHeld, RateLimited
+from channeling.expected_output import ExpectedOutput
+from channeling.usage.output_sizes import OutputSizes
 
 LIMIT = 1_000_000
 ASK = HoldAsk(BudgetKey("demo", "u", "day"), "h", LIMIT, 0, 0, 100, 960, "strict")
@@ -26,12 +28,15 @@ class Budget:
     held: int = 0
     counted: int | None = None
     asked: list[int | str] = field(default_factory=list)
+    reserves: list[int] = field(default_factory=list)
+    covered: int = 0
 
-    async def hold(self, amount: int, *, keep_reserve: bool = False) -> Held | NotHeld:
+    async def hold(self, amount: int, *, reserve: int) -> Held | NotHeld:
         self.asked.append(amount)
+        self.reserves.append(reserve)
         holds = {"other": self.held} if self.held else {}
         window = WindowState(0, 86_400, self.settled + self.held, self.settled, holds)
-        if self.settled + self.held + amount <= LIMIT:
+        if self.settled + self.held + amount + reserve <= LIMIT:
             return Held(Hold(ASK.key, ASK.hold_id, 0, amount), BudgetItem(window), LIMIT)
         return NotHeld(OverBudget(window), LIMIT)
 
@@ -40,7 +45,12 @@ class Budget:
         return self.counted
 
     async def admit(
-        self, *, streamed: bool = True, quote: Quote = QUOTE, without: Quote | None = None
+        self,
+        *,
+        streamed: bool = True,
+        quote: Quote = QUOTE,
+        without: Quote | None = None,
+        expected: ExpectedOutput | None = None,
     ) -> int | None:
         admitted = await admit(
             ASK,
@@ -50,7 +60,9 @@ class Budget:
             now_s=0,
             streamed=streamed,
             without_tool_rounds=without,
+            expected=expected,
         )
+        self.covered = admitted.covered_tokens
         return admitted.max_tokens
 
 
@@ -133,7 +145,7 @@ async def test_other_reasons_are_refused_at_once(
 ) -> None:
     """A revoked token and a user with too much in flight are neither counted nor clamped."""
 
-    async def hold(_: int, *, keep_reserve: bool) -> NotHeld:
+    async def hold(_: int, *, reserve: int) -> NotHeld:
         return NotHeld(reason, LIMIT)
 
     async def count_input() -> int:
@@ -143,3 +155,44 @@ async def test_other_reasons_are_refused_at_once(
         await admit(
             ASK, QUOTE, hold=hold, count_input=count_input, now_s=0, streamed=False, without_tool_rounds=None
         )
+
+
+# Half of the answers are 10,000 tokens long, half 90,000; the hold has to be 1,000 ahead.
+EXPECTED = ExpectedOutput(OutputSizes(((10_000, 0.5), (90_000, 0.5))), 1_000)
+SMALL = Quote(1_000, 10**6, 10**6, max_tokens=500_000, least_tokens=64)
+
+
+async def test_a_stream_holds_amply_where_money_is_free() -> None:
+    """The 95th percentile, and only where two more of its kind would fit beside it."""
+    budget = Budget()
+    assert await budget.admit(quote=SMALL, expected=EXPECTED) is None
+    assert (budget.asked, budget.reserves, budget.covered) == ([92_000], [182_000], 91_000)
+
+
+async def test_a_stream_holds_what_is_likely_where_money_is_short() -> None:
+    """The median, where what it leaves lets the one that runs grow to its likely end."""
+    budget = Budget(settled=700_000, held=150_000)
+    assert await budget.admit(quote=SMALL, expected=EXPECTED) is None
+    assert budget.covered == 11_000
+    assert budget.asked == [92_000, 12_000]
+
+
+async def test_a_stream_waits_where_those_that_run_need_what_is_free() -> None:
+    """It is held, not spent: a retry will find room when one has ended."""
+    budget = Budget(settled=800_000, held=150_000)
+    with pytest.raises(BudgetHeld):
+        await budget.admit(quote=SMALL, expected=EXPECTED)
+    assert budget.asked == [92_000]
+
+
+async def test_a_stream_that_runs_alone_needs_leave_nothing() -> None:
+    """Ample or likely where that fits, all that is left where not: then the provider itself enforces the bound."""
+    ample = Budget(settled=900_000)
+    assert await ample.admit(quote=SMALL, expected=EXPECTED) is None
+    assert (ample.asked, ample.reserves) == ([92_000, 92_000], [182_000, 0])
+    likely = Budget(settled=950_000)
+    assert await likely.admit(quote=SMALL, expected=EXPECTED) is None
+    assert (likely.asked, likely.reserves) == ([92_000, 12_000], [182_000, 0])
+    last = Budget(settled=990_000)
+    assert await last.admit(quote=SMALL, expected=EXPECTED) == 9_000
+    assert last.asked == [92_000, 10_000]

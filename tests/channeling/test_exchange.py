@@ -29,8 +29,20 @@ def exchange(**changes: object) -> Exchange:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def cost(of: Exchange, held: int = HELD, learned: TokensPerByte | None = None) -> tuple[int, bool]:
-    bill = bill_of(of, price=SONNET, price_of=price_of, tokens_per_byte=learned or TokensPerByte(), held=held)
+def cost(
+    of: Exchange,
+    held: int = HELD,
+    learned: TokensPerByte | None = None,
+    tokens_per_s: int | None = None,
+) -> tuple[int, bool]:
+    bill = bill_of(
+        of,
+        price=SONNET,
+        price_of=price_of,
+        tokens_per_byte=learned or TokensPerByte(),
+        tokens_per_s=tokens_per_s,
+        held=held,
+    )
     return bill.cost, bill.estimated
 
 
@@ -84,6 +96,39 @@ WROTE = Emitted(ascii_bytes=100)
 def test_bills(of: Exchange, expected: tuple[int, bool]) -> None:
     """Each ending has its price, worked out in the case's comment."""
     assert cost(of) == expected
+
+
+# It wrote for 2 s, is told by the meter to have at most 100 tokens, and was left.
+LEFT = replace(exchange(facts=STARTED, first_token_ms=1_000, ended_ms=3_000, metered_tokens=100), cut=True)
+
+
+@pytest.mark.parametrize(
+    ("of", "tokens_per_s", "tokens"),
+    [
+        # 2 s and the 0.2 s until the provider notices, at its usual 40 tokens/s: 88, whatever is to be seen of it.
+        pytest.param(LEFT, 40, 88, id="hidden thinking, or emoji"),
+        # Text that came faster than usual counts by its bytes: 300 of them are 90 tokens.
+        pytest.param(replace(LEFT, emitted=Emitted(300)), 40, 90, id="a fast answer"),
+        # The meter is on the safe side: no estimate is above it.
+        pytest.param(LEFT, 80, 100, id="the meter bounds it"),
+        pytest.param(replace(LEFT, emitted=Emitted(3_000)), 40, 100, id="the meter bounds bytes too"),
+        # Nothing is known of its speed: only silence is counted, at 60 tokens/s.
+        pytest.param(replace(LEFT, metered_tokens=500, was_silent=True), None, 132, id="silence"),
+        pytest.param(replace(LEFT, emitted=WROTE), None, 30, id="no silence"),
+        # Nothing metered it: a client that leaves hidden reasoning pays for the time from the call on.
+        pytest.param(
+            replace(LEFT, metered_tokens=None, cut=False, abandoned=True, began=True, first_token_ms=None),
+            None,
+            192,
+            id="left in silence, not metered",
+        ),
+    ],
+)
+def test_what_was_written_unseen_is_estimated_by_time(
+    of: Exchange, tokens_per_s: int | None, tokens: int
+) -> None:
+    """Hidden thinking is generated and billed though no byte of it came: leaving it, or being cut, is not free."""
+    assert cost(of, tokens_per_s=tokens_per_s) == (300_000 + tokens * 15_000, True)
 
 
 def test_an_estimate_is_never_above_the_hold_and_a_report_may_be() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from channeling.output_meter import OutputMeter
+from channeling.output_meter import ByteRates, OutputMeter
 from channeling.providers.answer_stream import Emitted
 
 
@@ -16,18 +16,17 @@ def emitted(text: str) -> Emitted:
     ("text", "learned", "tokens"),
     [
         pytest.param("a" * 1_000, None, 400, id="ascii"),
-        pytest.param("你" * 100, None, 100, id="one a character beyond ASCII"),
+        pytest.param("你" * 100, None, 200, id="two a character beyond ASCII"),
         pytest.param("a" * 1_000, 250, 250, id="as the model was seen to reach"),
         pytest.param("你" * 100, 400, 120, id="three bytes a character beyond ASCII"),
-        pytest.param("", None, 0, id="nothing"),
     ],
 )
 def test_bytes_are_counted_at_a_rate_above_usual(text: str, learned: int | None, tokens: int) -> None:
     """What is visible counts by its bytes, at the learned rate once there is one."""
-    meter = OutputMeter(1, learned)
+    meter = OutputMeter(100_000, None if learned is None else ByteRates(usual=1, top=learned))
     meter.begin(0.0)
-    meter.read(emitted(text), 0.5)
-    assert meter.tokens(0.5) == max(tokens, 1)
+    meter.read(emitted(text), 0.9)
+    assert meter.tokens(0.9) - tokens in (0, 1)
 
 
 def test_silence_counts_at_top_speed() -> None:
@@ -59,9 +58,45 @@ def test_the_short_pauses_of_an_ordinary_stream_are_not_silence() -> None:
     assert meter.tokens(9.0) - 400 in (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("rates", "tokens"),
+    [
+        pytest.param(ByteRates(usual=250, top=800), 501, id="text of few tokens a byte"),
+        pytest.param(ByteRates(usual=700, top=800), 700, id="more than that even at the usual rate"),
+        pytest.param(None, 501, id="nothing learned: 0.4 a byte would be less"),
+    ],
+)
+def test_nothing_is_written_faster_than_at_top_speed(rates: ByteRates | None, tokens: int) -> None:
+    """A thousand bytes in five seconds at 100 a second: the rate of emoji would make twice of them."""
+    meter = OutputMeter(100, rates)
+    meter.begin(0.0)
+    for tenth in range(1, 11):
+        meter.read(emitted("a" * (100 if rates else 200) * tenth), tenth * 0.5)
+    assert meter.tokens(5.0) == tokens
+
+
+def test_what_is_written_counts_by_time_where_bytes_say_less() -> None:
+    """A page of emoji, which a model writes as fast as anything else, has more tokens a byte than was ever seen."""
+    meter = OutputMeter(100, ByteRates(usual=250, top=250), usual_tokens_per_s=80)
+    meter.begin(0.0)
+    for second in range(1, 11):
+        meter.read(emitted("a" * 10 * second), second * 0.9)
+    assert meter.tokens(9.0) == 720
+
+
+def test_at_least_so_much_was_written_as_no_tokenizer_makes_less_of() -> None:
+    """What is known for certain of an answer that is not over: 0.2 a byte, half of one a character."""
+    meter = OutputMeter(100, None)
+    meter.begin(0.0)
+    assert meter.least_tokens == 0
+    meter.read(emitted("a" * 1_000 + "你" * 100), 0.5)
+    assert meter.least_tokens == 250
+
+
 def test_time_that_goes_backwards_counts_nothing() -> None:
     """A reading earlier than the last progress takes nothing away and adds nothing."""
     meter = OutputMeter(100, None)
     meter.begin(10.0)
     meter.read(emitted("a" * 100), 10.5)
-    assert meter.tokens(10.0) == 40
+    assert meter.tokens(10.5) == 41
+    assert meter.tokens(10.0) == 20  # what 100 bytes have at least

@@ -1,6 +1,7 @@
 """A stream's hold grows ahead of what it writes, and says when no more is to be had."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -9,11 +10,13 @@ from channeling.admit import Admitted
 from channeling.budgets.admission import Held
 from channeling.budgets.quote import Quote
 from channeling.budgets.settlement import end_hold
-from channeling.budgets.store import BudgetStore
+from channeling.budgets.store import BudgetStore, Refused
 from channeling.errors import StoreUnavailable
-from channeling.output_meter import OutputMeter
+from channeling.output_meter import ByteRates, OutputMeter
 from channeling.providers.answer_stream import Emitted
 from channeling.standing_hold import StandingHold
+from channeling.usage.record import UsageRecord
+from channeling.usage.store import UsageStore
 from channeling.usage.token_counts import TokenCounts
 from tests.channeling.budgets.conftest import HOLD_LIFETIME_S, Protocol, protocol
 
@@ -22,6 +25,7 @@ __all__ = ["protocol"]
 # A token of output costs one nanodollar here, and of input too.
 RATE = 1_000_000
 INPUT = 100
+A_TOKEN_A_BYTE = ByteRates(usual=1_000, top=1_000)
 
 
 @dataclass
@@ -33,7 +37,7 @@ class Stream:
     emitted: Emitted = field(default_factory=Emitted)
 
     async def writes(self, tokens: int, *, after_s: float = 0.1) -> bool:
-        self.emitted.non_ascii_chars += tokens
+        self.emitted.ascii_bytes += tokens
         self.now[0] += after_s
         return await self.standing.keeps_up(self.emitted)
 
@@ -56,7 +60,7 @@ async def stream_of(
     standing = StandingHold(
         budgets or protocol.budgets,
         Admitted(held, quote, None, expected),
-        meter=OutputMeter(top_tokens_per_s, None),
+        meter=OutputMeter(top_tokens_per_s, A_TOKEN_A_BYTE),
         clock=protocol.clock,
         monotonic_s=lambda: now[0],
         hold_lifetime_s=HOLD_LIFETIME_S,
@@ -237,6 +241,46 @@ async def test_a_bill_is_settled_whole_where_a_giving_back_was_not_answered(
     assert ended.item.window.settled == ended.item.window.committed == bill
 
 
+@pytest.mark.parametrize(
+    ("limit", "bill", "settled"),
+    [
+        (1_500, 700, 700),
+        (1_500, 1_050, 1_050),
+        (1_500, 1_100, 1_100),
+        (1_500, 1_300, 1_300),
+        (1_500, 9_000, 1_500),
+        # No room to give the hold another amount but below: one nanodollar is not collected.
+        (1_100, 1_100, 1_099),
+        (1_100, 1_101, 1_099),
+    ],
+)
+async def test_a_giving_back_that_lands_after_the_record_takes_nothing_from_the_bill(
+    protocol: Protocol, limit: int, bill: int, settled: int
+) -> None:
+    """I2: the write was on its way for so long that the record stands when it arrives; the record is the bill."""
+    budgets = LosesAnswers(protocol.budgets._dynamodb, protocol.budgets._table)
+    budgets.lost, budgets.applies = 1, False
+    stream = await stream_of(protocol, limit=limit, expected=1_000, budgets=budgets)
+    before = stream.standing._hold
+    stream.standing.input_is_known(TokenCounts(input_tokens=20))
+    hold = await stream.standing.last()
+    assert hold.amount == 1_020
+
+    class LandsLate(UsageStore):
+        async def put(self, record: UsageRecord) -> UsageRecord:
+            standing = await super().put(record)
+            with suppress(Refused):
+                await protocol.budgets.change_hold(before, 1_020, limit=None)
+            return standing
+
+    usage = LandsLate(protocol.usage._dynamodb, protocol.usage._table, protocol.clock)
+    ended = await end_hold(protocol.budgets, usage, hold, protocol.record(hold, bill), limit=limit)
+    assert ended.record.cost == settled
+    assert ended.record.cost + ended.record.uncollected == bill
+    assert ended.item.window is not None
+    assert ended.item.window.settled == ended.item.window.committed == settled
+
+
 async def test_a_window_that_rolls_is_extended_where_it_was_held(protocol: Protocol) -> None:
     """A hold belongs for ever to the window it was admitted in, and so do its extensions."""
     stream = await stream_of(protocol, limit=10**6, expected=1_000)
@@ -274,7 +318,7 @@ async def test_two_streams_share_what_is_left_to_the_nanodollar(protocol: Protoc
     assert sum(holds.values()) == 4_000
     for stream in (one, two):
         hold = await stream.standing.last()
-        assert stream.emitted.non_ascii_chars <= hold.amount
+        assert stream.emitted.ascii_bytes <= hold.amount
         held = Held(replace(hold), await protocol.item(), 4_000)
-        await protocol.end(held, stream.emitted.non_ascii_chars)
+        await protocol.end(held, stream.emitted.ascii_bytes)
     await protocol.assert_books_balance()

@@ -108,6 +108,14 @@ class BudgetModel:
             if hold is not None and amount > hold.amount:
                 hold.amount = min(amount, hold.amount + max(0, limit - window.committed))
 
+    def stands_at(self, hold_id: str, amount: int) -> None:
+        """Take a hold at another amount, by one nanodollar: a write that may be on its way is to fail."""
+        for window in self._open():
+            hold = window.holds.get(hold_id)
+            if hold is not None:
+                assert abs(hold.amount - amount) <= 1
+                hold.amount = amount
+
     def lower(self, hold_id: str, amount: int) -> None:
         """Give back what a request turned out not to need."""
         for window in self._open():
@@ -121,12 +129,18 @@ class BudgetModel:
             if hold is not None and hold.billed is None:
                 hold.billed = min(cost, hold.amount)
 
-    def settle(self, hold_id: str, bill: int, limit: int) -> None:
-        """End a hold at its bill, as far as it could be held; one that is gone was ended before."""
+    def settle(self, hold_id: str, bill: int, limit: int, recorded: int | None) -> None:
+        """End a hold at its bill, as far as it could be held; one that is gone was ended before.
+
+        `recorded` is what its record says where writes were in doubt: at most a nanodollar less.
+        """
         self.extend(hold_id, bill, limit)
         for window in self._open():
             hold = window.holds.pop(hold_id, None)
             if hold is not None:
+                if recorded is not None and hold.billed is None:
+                    assert min(bill, hold.amount) - recorded in (0, 1)
+                    bill = recorded
                 window.settled += min(bill if hold.billed is None else hold.billed, hold.amount)
 
     def reclaim(self, now_s: int, left: Collection[str] = ()) -> None:

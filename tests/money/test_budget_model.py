@@ -199,10 +199,14 @@ class Budget(RuleBasedStateMachine):
         if hold is None or not more:
             return
         wanted = hold.amount + more
+        in_doubt = self.standing(hold.hold_id) != hold.amount
         self.believed[hold.hold_id] = self.asked_until_answered(
             faults, lambda: extend_towards(self.protocol.budgets, hold, wanted, limit=request.limit)
         )
+        standing = self.standing(hold.hold_id)
         self.model.extend(hold.hold_id, wanted, request.limit)
+        if standing is not None and (faults or in_doubt):
+            self.model.stands_at(hold.hold_id, standing)
 
     @rule(request=requests, to=AMOUNTS, fault=st.sampled_from(["none", "lost", "refused", "twice"]))
     def lower(self, request: Held, to: int, fault: str) -> None:
@@ -222,8 +226,10 @@ class Budget(RuleBasedStateMachine):
     def settle(self, request: Held, bill: int, faults: list[str]) -> None:
         """Once or again, also of a hold that a reclaimer has ended, or of a request that had died after all."""
         held = replace(request, hold=self.believed.get(request.hold.hold_id, request.hold))
-        self.asked_until_answered(faults, lambda: self.protocol.end(held, bill))
-        self.model.settle(request.hold.hold_id, bill, request.limit)
+        in_doubt = bool(faults) or self.standing(request.hold.hold_id) != held.hold.amount
+        ended = self.asked_until_answered(faults, lambda: self.protocol.end(held, bill))
+        recorded = ended.record.cost if in_doubt else None
+        self.model.settle(request.hold.hold_id, bill, request.limit, recorded)
 
     @rule(request=requests, cost=AMOUNTS)
     def die_between_record_and_settle(self, request: Held, cost: int) -> None:

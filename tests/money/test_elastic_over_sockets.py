@@ -25,7 +25,7 @@ from tests.stand_ins.gateway_server import GatewayServer
 
 STREAMS = 128
 INPUT_RATE, OUTPUT_RATE = 3_000, 15_000  # claude-sonnet-4-5, nanodollars a token
-EXPECTED_TOKENS = 1_024 + 150  # of a model of which nothing is known, and the lead
+EXPECTED_TOKENS = 1_024 + 150  # of a model of which nothing is known, and how far ahead a hold is
 LIMIT_MICROUSD = 20 * (EXPECTED_TOKENS * OUTPUT_RATE + 400 * INPUT_RATE) // 1_000
 # Longer than expected, so that every stream has to hold more while it runs: all of the first could not be paid.
 ANSWERS = {"max_tokens": 4_096, "fixed_tokens": 1_500, "tokens_per_s": 200.0}

@@ -256,7 +256,7 @@ BREAKS: dict[Callable[[Patch], None], str] = {
     roll_twice: "I2",
     every_token_lays_its_own_window: "I6",
     a_lost_hold_is_not_recognised: "I5",
-    a_lost_extension_is_guessed: "I2",
+    a_lost_extension_is_guessed: "I1",
     unconfirmed_holds_stay: "I5",
     revoked_tokens_hold: "I4",
     orders_overwrite_orders: "I2",

@@ -50,22 +50,32 @@ async def end_hold(
 
 
 async def extend_towards(store: BudgetStore, hold: Hold, amount: int, *, limit: int | None) -> Hold:
-    """Raise a hold to `amount`, or to as much of it as fits under `limit`; return the hold as it then stands."""
+    """Raise a hold to `amount`, or to as much of it as fits under `limit`; return the hold as it then stands.
+
+    A hold that stands higher than believed was to be lowered by a write whose answer never came. It is given
+    another amount here, so that this write, should it land only now, finds its condition broken: landing between
+    the record and the settling it would leave less to settle at than the record says.
+    """
+    if amount <= hold.amount:
+        return hold
     wanted = amount
     for _ in range(_MAX_SETTLE_TRIES):
-        if wanted <= hold.amount:
-            return hold
         try:
-            await store.change_hold(hold, wanted, limit=limit)
+            await store.change_hold(hold, wanted, limit=limit if wanted > hold.amount else None)
             return replace(hold, amount=wanted)
         except Refused as refused:
             found = window_of(refused.item, hold.window_start_s)
             if found is None or hold.hold_id not in found[0].holds:
                 return hold
             window = found[0]
-            hold = replace(hold, amount=window.holds[hold.hold_id])
-            if limit is not None:
-                wanted = min(amount, hold.amount + max(0, limit - window.committed))
+            standing, believed = window.holds[hold.hold_id], hold.amount
+            hold = replace(hold, amount=standing)
+            room = amount if limit is None else max(0, limit - window.committed)
+            wanted = min(amount, standing + room)
+            if wanted <= standing:
+                if standing <= believed:
+                    return hold
+                wanted = standing + (1 if room else -1)
     return hold
 
 
@@ -73,7 +83,11 @@ async def settle_hold(store: BudgetStore, hold: Hold, cost: int) -> BudgetItem:
     """Settle a hold at the cost that its record says; a hold that is gone was settled already."""
     for _ in range(_MAX_SETTLE_TRIES):
         try:
-            return await store.settle(hold, min(cost, hold.amount))
+            if cost > hold.amount:
+                # Lowered after the record was put. The record is the bill, and what was lowered was its money.
+                await store.change_hold(hold, cost, limit=None)
+                hold = replace(hold, amount=cost)
+            return await store.settle(hold, cost)
         except Refused as refused:
             found = window_of(refused.item, hold.window_start_s)
             if found is None or hold.hold_id not in found[0].holds:

@@ -121,9 +121,12 @@ def test_eight_agents_that_each_cost_cents_are_never_refused(
 @pytest.mark.parametrize(
     ("limit_microusd", "admitted"),
     [
-        # Each holds 1,024 + 150 tokens of output and its input, $0.018: without a reserve six would fit.
+        # Each holds 1,024 + 150 tokens of output and its input, $0.018: without a reserve six would fit,
+        # or four, or one.
         pytest.param(110_000, 4, id="two streams' output is left to those that run"),
-        pytest.param(75_000, 4, id="beside fewer than four nothing is left"),
+        pytest.param(75_000, 2, id="fewer where there is less"),
+        # One that runs alone takes what there is: all of it is its own.
+        pytest.param(20_000, 1, id="nothing is left beside nobody"),
     ],
 )
 def test_a_new_stream_leaves_what_running_ones_may_yet_need(
