@@ -1,21 +1,23 @@
 """Whether a JSON value is exactly what a TypedDict says: no unknown field, none missing, none of another type.
 
 pydantic reads an `Iterable` lazily and ignores unknown keys unless each class is told otherwise, so this walks the
-types itself. `True` is no integer and no number here, as it is none in JSON.
+types itself. `True` is no integer and no number here, as it is none in JSON. A value that a generated package keeps
+a place for though it does not know it (`UnrecognizedStr` of `openrouter`) is none of the type here.
 """
 
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 
-from typing_extensions import get_type_hints, is_typeddict
+from typing_extensions import TypeAliasType, get_type_hints, is_typeddict
 
 _LISTS = (list, Iterable, Sequence)
 
 
 def complaints(value: object, expected: Any, path: str = "") -> list[str]:
     """Return what is wrong with a JSON value, each as `path: what`; nothing where it is of the expected type."""
+    expected = _unwrapped(expected)
     origin = get_origin(expected)
     if origin in (Union, types.UnionType):
         return _union_complaints(value, get_args(expected), path)
@@ -32,6 +34,21 @@ def complaints(value: object, expected: Any, path: str = "") -> list[str]:
     return [] if _is_plain(value, expected) else [f"{path}: {_shown(value)} is no {expected}"]
 
 
+@cache
+def _unwrapped(expected: Any) -> Any:
+    """Return what a type alias stands for, and what an annotated type is without its annotations."""
+    while True:
+        origin = get_origin(expected)
+        if isinstance(expected, TypeAliasType):
+            expected = expected.__value__
+        elif isinstance(origin, TypeAliasType):
+            expected = origin.__value__[get_args(expected)]
+        elif origin is Annotated:
+            expected = get_args(expected)[0]
+        else:
+            return expected
+
+
 def _is_plain(value: object, expected: Any) -> bool:
     if expected in (object, Any):
         return True
@@ -41,11 +58,14 @@ def _is_plain(value: object, expected: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if expected in (str, int, bool):
         return type(value) is expected
+    if isinstance(expected, type) and expected.__name__.startswith("Unrecognized"):
+        return False
     raise NotImplementedError(f"no rule for {expected}")
 
 
 def _union_complaints(value: object, choices: tuple[Any, ...], path: str) -> list[str]:
     """Report on the choice that the value comes nearest to: of its `type`, with the fewest complaints."""
+    choices = tuple(inner for choice in choices for inner in _choices_in(choice))
     candidates = tuple(choice for choice in choices if _is_of_kind(value, choice)) or choices
     if isinstance(value, dict) and "type" in value:
         candidates = (
@@ -53,6 +73,14 @@ def _union_complaints(value: object, choices: tuple[Any, ...], path: str) -> lis
         )
     found = [complaints(value, choice, path) for choice in candidates]
     return min(found, key=len)
+
+
+def _choices_in(choice: Any) -> tuple[Any, ...]:
+    """Return a choice, or the choices in it where it is itself a union by another name."""
+    choice = _unwrapped(choice)
+    if get_origin(choice) in (Union, types.UnionType):
+        return tuple(inner for part in get_args(choice) for inner in _choices_in(part))
+    return (choice,)
 
 
 def _is_of_kind(value: object, choice: Any) -> bool:
@@ -70,6 +98,7 @@ def _types_of(choice: Any) -> tuple[object, ...]:
     hint = _hints(choice).get("type")
     if get_origin(hint) in (Required, NotRequired):
         hint = get_args(hint)[0]
+    hint = _unwrapped(hint)
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
@@ -97,12 +126,16 @@ def _typed_dict_complaints(value: object, expected: Any, path: str) -> Iterator[
     if not isinstance(value, dict):
         yield f"{path}: {_shown(value)} is no {expected.__name__}"
         return
-    hints = _hints(expected)
+    # A field whose name Python keeps for itself is spelt with an underscore behind it.
+    hints = {key.rstrip("_"): hint for key, hint in _hints(expected).items()}
+    required = {key.rstrip("_") for key in expected.__required_keys__}
     for key in value.keys() - hints.keys():
         yield f"{path}.{key}: {expected.__name__} has no such field"
     for key, hint in hints.items():
-        # Every TypedDict of the package is `total=False`: what must be there is marked `Required`.
-        is_required = get_origin(hint) is Required
+        # Where annotations are kept as text, `__required_keys__` has those of NotRequired too.
+        is_required = get_origin(hint) is Required or (
+            key in required and get_origin(hint) is not NotRequired
+        )
         if key in value:
             inner = get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint
             yield from complaints(value[key], inner, f"{path}.{key}")
