@@ -28,9 +28,10 @@ Part = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ContentTerms:
-    """What a model takes as content: images, and marks of where its prompt is to be cached."""
+    """What a model takes as content: images, files, and marks of where its prompt is to be cached."""
 
     takes_images: bool = True
+    takes_files: bool = True
     keeps_cache_control: bool = False
 
 
@@ -124,8 +125,10 @@ def _document_parts(block: Mapping[str, Any], place: Place, terms: ContentTerms)
             if (media_type := source.get("media_type")) != "application/pdf":
                 raise invalid((*source_place, "media_type"), f"{media_type!r} should be 'application/pdf'")
             data = f"data:application/pdf;base64,{text_of(source, 'data', source_place)}"
+            _refuse_file(source_place, terms)
             parts.append({"type": "input_file", "filename": _file_name(title), "file_data": data})
         case "url":
+            _refuse_file(source_place, terms)
             parts.append({"type": "input_file", "file_url": text_of(source, "url", source_place)})
         case "text":
             text = text_of(source, "data", source_place)
@@ -135,6 +138,11 @@ def _document_parts(block: Mapping[str, Any], place: Place, terms: ContentTerms)
         case kind:
             raise unsupported(source_place, f"a document source of type {kind!r}")
     return parts
+
+
+def _refuse_file(place: Place, terms: ContentTerms) -> None:
+    if not terms.takes_files:
+        raise invalid(place, "this server takes no files")
 
 
 def _search_result_parts(block: Mapping[str, Any], place: Place, terms: ContentTerms) -> list[Part]:
