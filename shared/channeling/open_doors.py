@@ -24,7 +24,8 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
 
     session = botocore.session.get_session()
     dynamodb = BotocoreDynamoDB(_client(session, "dynamodb"), threads=_DYNAMODB_THREADS)
-    upstream = HttpxUpstream()
+    # A project may name a server of its own: on Lambda not one that is the function's own machine.
+    upstream = HttpxUpstream(trusted_hosts=settings.hosts if settings.on_lambda else None)
     try:
         yield Doors(dynamodb, _cipher(session, settings), upstream, SystemClock(), os.urandom)
     finally:

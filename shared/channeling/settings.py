@@ -25,6 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from channeling.base_url import BaseUrlInvalid, checked_base_url
 from channeling.enforcement import Enforcement
 from channeling.provider import Provider
 from channeling.tables import TableNames
@@ -71,6 +72,13 @@ class Settings:
     max_concurrent: int = 100
     ceiling_input_nanousd_per_mtok: int = 30 * NANOUSD_PER_USD
     ceiling_output_nanousd_per_mtok: int = 150 * NANOUSD_PER_USD
+    # A function on AWS Lambda, by a variable that its runtime sets: what is beside it are its own credentials.
+    on_lambda: bool = False
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts, with port, that the deployment itself sends requests to."""
+        return frozenset(urlsplit(base_url).netloc for base_url in self.base_urls.values())
 
     @property
     def hold_lifetime_s(self) -> int:
@@ -106,6 +114,7 @@ class Settings:
             max_concurrent=_integer(variables, "CHANNELING_MAX_CONCURRENT", 100, 1, 128),
             ceiling_input_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_INPUT_USD_PER_MTOK", 30),
             ceiling_output_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_OUTPUT_USD_PER_MTOK", 150),
+            on_lambda="AWS_LAMBDA_FUNCTION_NAME" in variables,
         )
 
 
@@ -151,16 +160,9 @@ def _price(variables: Mapping[str, str], name: str, default_usd: int) -> int:
 
 def _base_url(name: str, text: str) -> str:
     try:
-        url = urlsplit(text)
-        usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:
-        usable = False
-    if not usable or url.query or url.fragment or url.username or any(c.isspace() for c in text):
-        # The value is not repeated: an address with credentials in it is one of the ways to get here.
-        raise SettingsError(
-            f"{name} must be an http:// or https:// address with neither credentials nor a query in it"
-        )
-    return text.rstrip("/")
+        return checked_base_url(text)
+    except BaseUrlInvalid as error:
+        raise SettingsError(f"{name} {error}") from error
 
 
 def _origins(variables: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -6,11 +6,13 @@ Every failure of the transport is UpstreamFailed; UpstreamUnreachable when no up
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from channeling.base_url import is_forbidden_peer
 from channeling.errors import UpstreamFailed
 
 # Where rich and click are installed, httpx imports them for its own command line: 45 ms of every start, for
@@ -84,6 +86,9 @@ class HttpxUpstream:
     No read timeout: answers may be silent for minutes, and the caller's deadline guards them. Redirects are not
     followed (a credential is on board). The environment is not read (`trust_env`): it could bring a proxy, or
     through ~/.netrc an Authorization header of somebody else's; a proxy is the `proxy` argument.
+
+    With `trusted_hosts` (as in a URL, port included), connections to any other host are refused where they lead to
+    this machine or its metadata service, whatever its name said a moment before; None trusts every host.
     """
 
     def __init__(
@@ -93,8 +98,10 @@ class HttpxUpstream:
         proxy: str | None = None,
         max_connections: int = 1000,
         connect_timeout_s: float = 5.0,
+        trusted_hosts: Collection[str] | None = None,
     ) -> None:
         self._sleep = sleep
+        self._trusted_hosts = None if trusted_hosts is None else frozenset(trusted_hosts)
         self._client = httpx.AsyncClient(
             trust_env=False,
             # One client serves every user of every project: a cookie that one answer sets is nobody else's.
@@ -132,9 +139,14 @@ class HttpxUpstream:
 
     async def _send_once(self, request: UpstreamRequest) -> "HttpxResponse":
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+        is_trusted = self._trusted_hosts is None or urlsplit(request.url).netloc in self._trusted_hosts
         try:
             outgoing = self._client.build_request(
-                request.method, request.url, headers=headers, content=request.body
+                request.method,
+                request.url,
+                headers=headers,
+                content=request.body,
+                extensions={} if is_trusted else {"trace": _refuse_forbidden_peer},
             )
             return HttpxResponse(await self._client.send(outgoing, stream=True))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
@@ -164,6 +176,19 @@ class HttpxResponse:
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end, else close it."""
         await self._response.aclose()
+
+
+async def _refuse_forbidden_peer(event: str, info: Mapping[str, Any]) -> None:
+    """Look at whom a new connection has reached, before anything is sent over it.
+
+    An extension of httpx ("trace", python-httpx.org/advanced/extensions), called at each step of httpcore.
+    """
+    if event != "connection.connect_tcp.complete":
+        return
+    stream = info["return_value"]
+    if is_forbidden_peer(str(stream.get_extra_info("server_addr")[0])):
+        await stream.aclose()
+        raise UpstreamUnreachable("the upstream provider's address is one that the gateway does not call")
 
 
 def retry_delay_s(headers: Mapping[str, str], *, default_s: float) -> float:

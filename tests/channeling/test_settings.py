@@ -22,6 +22,12 @@ def test_only_tables_and_a_key_are_required() -> None:
     assert settings.hold_lifetime_s == 960
 
 
+def test_a_function_on_lambda_knows_that_it_is_one() -> None:
+    settings = Settings.from_environ({**REQUIRED, "AWS_LAMBDA_FUNCTION_NAME": "messages"})
+    assert settings.on_lambda
+    assert settings.hosts == {"api.anthropic.com", "api.openai.com", "openrouter.ai"}
+
+
 def test_every_variable_is_read() -> None:
     settings = Settings.from_environ(
         {

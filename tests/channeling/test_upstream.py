@@ -313,3 +313,19 @@ def test_the_exceptions_looked_at_are_all_there_are() -> None:
     exceptions = {kind for kind in exported if isinstance(kind, type) and issubclass(kind, Exception)}
     assert exceptions <= set(every_exception_of_httpx())
     assert len(exceptions) > 20
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433"])
+async def test_an_untrusted_host_is_not_this_machine(stand_in: AnthropicUpstream, host: str) -> None:
+    """Whatever it is called: the peer of the connection counts, and nothing is sent to it."""
+    client = HttpxUpstream(trusted_hosts={"api.anthropic.com"})
+    with pytest.raises(UpstreamUnreachable, match="does not call"):
+        await client.send(message_call(f"http://{host}:{stand_in.port}"))
+    await client.aclose()
+    assert stand_in.requests == []
+
+
+async def test_a_trusted_host_may_be_this_machine(stand_in: AnthropicUpstream) -> None:
+    client = HttpxUpstream(trusted_hosts={f"127.0.0.1:{stand_in.port}"})
+    assert (await answer_to(client, message_call(stand_in.base_url)))[0] == 200
+    await client.aclose()
