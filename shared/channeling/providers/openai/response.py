@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from channeling.errors import UpstreamFailed
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.answer_translator import AnswerTranslator
 from channeling.providers.openai.errors import stream_error
 from channeling.providers.provider_adapter import WholeAnswer
-from channeling.providers.provider_json import read_json
-from channeling.providers.written_message import message_of
+from channeling.providers.translated_response import read_response, written_answer
 
 
 def whole_answer(body: bytes, request_id: str, terms: AnswerTerms) -> WholeAnswer:
@@ -22,19 +19,11 @@ def whole_answer(body: bytes, request_id: str, terms: AnswerTerms) -> WholeAnswe
     response = _response_of(body)
     translator = AnswerTranslator(request_id, terms)
     translator.take_whole(response)
-    if translator.writer.failure is not None:
-        raise translator.writer.failure
-    message = message_of(translator.writer.take())
-    return WholeAnswer(orjson.dumps(message), translator.facts, translator.emitted)
+    return written_answer(translator)
 
 
 def _response_of(body: bytes) -> Mapping[str, Any]:
-    try:
-        response = read_json(body)
-    except ValueError as error:
-        raise UpstreamFailed("the upstream provider answered with something that is not JSON") from error
-    if not isinstance(response, dict):
-        raise UpstreamFailed("the upstream provider answered with JSON that is not an object")
+    response = read_response(body)
     if not isinstance(response.get("output"), list):
         if isinstance(failure := response.get("error"), dict):
             raise stream_error(failure)
