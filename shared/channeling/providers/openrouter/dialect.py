@@ -12,7 +12,7 @@ from channeling.providers.web_search_tool import WebSearchTool
 
 SEARCH_TOOL = "openrouter:web_search"
 # What is held for a search is the price of Exa's: $4 for 1,000 results. Native engines have prices of their own,
-# and but for Anthropic's no bound on searches (openrouter.ai/docs/guides/features/server-tools/web-search, "Pricing";
+# and but for Anthropic's no bound on searches (openrouter.ai/docs/guides/features/server-tools/web-search;
 # `components/websearchconfig.py`, `max_uses`).
 _SEARCH_ENGINE, _RESULTS_PER_SEARCH = "exa", 5
 # "Some providers enforce a minimum of 16" (`components/chatrequest.py`, `max_tokens`).

@@ -12,10 +12,10 @@ from anthropic.types import beta
 from anthropic.types.beta.beta_raw_message_delta_event import Delta as BetaMessageDelta
 from anthropic.types.raw_message_delta_event import Delta as MessageDelta
 
-from tests.channeling.providers.openai.golden_requests import GOLDEN
-from tests.channeling.providers.openai.wire_formats import DOCUMENT, Written, read_answer_table
+from tests.channeling.providers.golden_requests import GOLDEN
+from tests.channeling.providers.wire_formats import DOCUMENT, Written, read_answer_table
 
-TABLE = read_answer_table()
+TABLE = read_answer_table("Answers from OpenAI")
 HOW = (
     "See whether OpenAI's answers have a counterpart, write it in shared/channeling/providers/openai/"
     f"answer_translator.py, and list it as written or never in docs/{DOCUMENT.name}."
@@ -63,7 +63,7 @@ def sdk_parts() -> dict[str, set[str]]:
 def golden_parts() -> dict[str, set[str]]:
     """Return every part that is in a golden answer, with the fields that it has there."""
     parts: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(GOLDEN.glob("*/expected.sse")):
+    for path in sorted((GOLDEN / "openai").glob("*/expected.sse")):
         for line in path.read_bytes().split(b"\n"):
             if line.startswith(b"data: "):
                 _note(parts, orjson.loads(line.removeprefix(b"data: ")))

@@ -2,22 +2,40 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import parse_message_request
 from channeling.pricing.allowances import allowance_tokens
+from channeling.providers.openai.reasoning_signature import SealedReasoning, seal
 from channeling.providers.openai.request import Translation, translate_request
-from channeling.providers.server_tool_notes import is_server_tool_block
-from tests.channeling.providers.openai.conversations import messages, requests
-from tests.channeling.providers.openai.golden_requests import Case, cases
+from tests.channeling.providers.conversations import messages, requests
+from tests.channeling.providers.golden_requests import Case, cases
+from tests.channeling.providers.marked_conversations import JUNK, Marked, paths, replaced
 from tests.stand_ins.openai_validator import assert_taken
 
+MODELS = (
+    *(
+        "gpt-5",
+        "gpt-5-nano",
+        "gpt-5-pro",
+        "gpt-5-codex",
+        "gpt-5.1",
+        "gpt-5.1-codex-max",
+        "gpt-5.2",
+        "gpt-5.2-pro",
+    ),
+    *("gpt-5.3-codex", "gpt-5.4", "gpt-5.5-pro", "gpt-5.6-sol", "gpt-6-luna", "gpt-6.2-astra", "gpt-9-nova"),
+    *("o1", "o3", "o4-mini-2025-04-16", "gpt-4.1", "gpt-4o", "gpt-4o-mini", "gpt-5-chat-latest"),
+)
+OURS = st.builds(
+    lambda number: seal(SealedReasoning(f"rs_{number}", f"gAAA{number}", ("s",))), st.integers(0, 5)
+)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -31,7 +49,7 @@ def translated(document: dict[str, Any]) -> Translation:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=SLOW)
-@given(requests())
+@given(requests(MODELS, OURS))
 def test_the_api_takes_it(document: dict[str, Any]) -> None:
     """The official package's types and the API's known refusals have nothing against it."""
     translation = translated(document)
@@ -44,7 +62,7 @@ def test_the_api_takes_it(document: dict[str, Any]) -> None:
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=SLOW)
-@given(messages())
+@given(messages(OURS))
 def test_nothing_readable_is_lost(conversation: list[dict[str, Any]]) -> None:
     """Every text, image, call and result of the history is in what goes up, as often as it was said."""
     marked = Marked()
@@ -54,61 +72,7 @@ def test_nothing_readable_is_lost(conversation: list[dict[str, Any]]) -> None:
     assert [mark for mark in marked.marks if sent.count(mark) != 1] == []
 
 
-class Marked:
-    """Puts a mark of its own into each text of a conversation, with as much more as makes it long."""
-
-    def __init__(self, filler: str = "") -> None:
-        self.marks: list[str] = []
-        self._filler = filler
-
-    def mark(self, content: Any) -> Any:
-        """Return the content with marks in it."""
-        if isinstance(content, str):
-            return content + self._new()
-        return [self._marked(block) for block in content]
-
-    def _marked(self, block: dict[str, Any]) -> dict[str, Any]:
-        match block["type"]:
-            case "text":
-                return {**block, "text": block["text"] + self._new()}
-            case "tool_use":
-                return {**block, "input": {**block["input"], "mark": self._new()}}
-            case "tool_result" | "search_result" if block.get("content") is not None:
-                return {**block, "content": self.mark(block["content"])}
-            case "document" if block["source"]["type"] == "text":
-                return {**block, "source": {**block["source"], "data": self._new()}, "context": self._new()}
-            case "document":
-                return {**block, "context": self._new()}
-            case "image" if block["source"]["type"] == "url":
-                return {**block, "source": {**block["source"], "url": f"https://example.com/{self._new()}"}}
-            case kind if is_server_tool_block(kind) and "input" in block:
-                return {**block, "input": {"query": self._new()}}
-        return block
-
-    def _new(self) -> str:
-        self.marks.append(f"<mark {len(self.marks)}{self._filler}>")
-        return self.marks[-1]
-
-
-JUNK: list[Any] = [
-    None,
-    True,
-    -1,
-    2**70,
-    0.5,
-    "",
-    "x",
-    "\ud7ff",
-    [],
-    [None],
-    [[]],
-    {},
-    {"type": 1},
-    {"type": "text"},
-]
-
-
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", cases("openai", least=70), ids=lambda case: case.name)
 def test_malformed_requests_are_refused_or_translated(case: Case) -> None:
     """Each value of each golden request is replaced by junk in turn: never anything but a refusal or a body."""
     document = orjson.loads(case.request.raw)
@@ -122,25 +86,8 @@ def test_malformed_requests_are_refused_or_translated(case: Case) -> None:
             assert orjson.dumps(translation.body)
 
 
-def paths(node: Any) -> Iterator[tuple[str | int, ...]]:
-    """Yield where every value in a document stands, but for the insides of schemas deep down."""
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, child in children:
-        yield (key,)
-        yield from ((key, *rest) for rest in paths(child) if len(rest) < 9)
-
-
-def replaced(node: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """Return the document with another value at the path."""
-    if not path:
-        return value
-    copied = node.copy()
-    copied[path[0]] = replaced(node[path[0]], path[1:], value)
-    return copied
-
-
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=SLOW)
-@given(requests())
+@given(requests(MODELS, OURS))
 def test_the_bytes_of_the_request_bound_the_input(document: dict[str, Any]) -> None:
     """No tokenizer makes more tokens than bytes: so what is held for the bytes that came covers those that go up.
 

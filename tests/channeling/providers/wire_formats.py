@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-DOCUMENT = Path(__file__).parents[4] / "docs" / "wire-formats.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "wire-formats.md"
 _NAME = re.compile(r"`([^`]+)`")
 _FATES = frozenset({"carried", "lost", "refused", "header"})
 _ANSWER_FATES = frozenset({"written", "never"})
@@ -62,11 +62,11 @@ class AnswerTable:
         return next((part for part in self.parts if fnmatchcase(name, part.name)), None)
 
 
-def read_request_tables() -> WireFormats:
-    """Return the tables of the page's part on requests to OpenAI."""
+def read_request_tables(heading: str, *, beyond: WireFormats | None = None) -> WireFormats:
+    """Return the tables of the page's part with this heading, with the rows of another that it does not have."""
     keys: dict[str, str] = {}
     parts: list[Part] = []
-    for name, fate, *cells in _rows("Requests to OpenAI"):
+    for name, fate, *cells in _rows(heading):
         assert fate in _FATES, name
         known = keys if len(cells) == 1 else {part.name for part in parts}
         assert name not in known, f"{name} is there twice"
@@ -75,13 +75,17 @@ def read_request_tables() -> WireFormats:
         else:
             carried, lost, refused = (frozenset(_NAME.findall(cell)) for cell in cells[:3])
             parts.append(Part(name, fate, carried, lost, refused))
+    if beyond is not None:
+        own = {part.name for part in parts}
+        keys = beyond.keys | keys
+        parts += [part for part in beyond.parts if part.name not in own]
     return WireFormats(keys, tuple(parts))
 
 
-def read_answer_table() -> AnswerTable:
-    """Return the table of the page's part on answers from OpenAI."""
+def read_answer_table(heading: str) -> AnswerTable:
+    """Return the table of the page's part with this heading."""
     parts: list[Written] = []
-    for name, fate, written, not_written, _ in _rows("Answers from OpenAI"):
+    for name, fate, written, not_written, _ in _rows(heading):
         assert fate in _ANSWER_FATES, name
         assert name not in {part.name for part in parts}, f"{name} is there twice"
         fields = (frozenset(_NAME.findall(cell)) for cell in (written, not_written))

@@ -1,4 +1,4 @@
-"""The golden requests for OpenAI: what a client asked, what goes up, and what the answer's reader is told.
+"""The golden requests for a provider: what a client asked, what goes up, and what the answer's reader is told.
 
 A case is a folder with `request.json` and either `upstream_request.json` and `request_terms.json`, or
 `refusal.txt`. Cases named `trap_<number>_…` are about situations in which gateways were seen to fail.
@@ -14,7 +14,7 @@ import orjson
 from channeling.message_request import MessageRequest, parse_message_request
 from channeling.providers.answer_terms import AnswerTerms
 
-GOLDEN = Path(__file__).parents[3] / "golden" / "openai"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Case:
     refusal: str | None
 
 
-def cases() -> list[Case]:
-    """Return every case there is."""
-    found = [_case(path.parent) for path in sorted(GOLDEN.glob("*/request.json"))]
-    assert len(found) >= 70
+def cases(provider: str, *, least: int) -> list[Case]:
+    """Return every case of a provider, of which there are at least so many."""
+    found = [_case(path.parent) for path in sorted((GOLDEN / provider).glob("*/request.json"))]
+    assert len(found) >= least
     return found
 
 

@@ -1,25 +1,10 @@
 """Random conversations as clients of the Messages API hold them, valid or worn by interruptions and edits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
-from channeling.providers.openai.reasoning_signature import SealedReasoning, seal
-
-MODELS = (
-    *(
-        "gpt-5",
-        "gpt-5-nano",
-        "gpt-5-pro",
-        "gpt-5-codex",
-        "gpt-5.1",
-        "gpt-5.1-codex-max",
-        "gpt-5.2",
-        "gpt-5.2-pro",
-    ),
-    *("gpt-5.3-codex", "gpt-5.4", "gpt-5.5-pro", "gpt-5.6-sol", "gpt-6-luna", "gpt-6.2-astra", "gpt-9-nova"),
-    *("o1", "o3", "o4-mini-2025-04-16", "gpt-4.1", "gpt-4o", "gpt-4o-mini", "gpt-5-chat-latest"),
-)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 words = st.text(max_size=20)
@@ -142,11 +127,8 @@ def results() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def thinking() -> st.SearchStrategy[dict[str, Any]]:
-    """Return thinking: OpenAI's own, some of it twice; Anthropic's; unsigned."""
-    ours = st.builds(
-        lambda number: seal(SealedReasoning(f"rs_{number}", f"gAAA{number}", ("s",))), st.integers(0, 5)
-    )
+def thinking(ours: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return thinking: with signatures of our own, some of it twice; Anthropic's; unsigned."""
     foreign = st.sampled_from(["", "EqQBCgIYAhIk", "channeling:openai:1:", "channeling:openai:2:abc:def"])
     signed = st.builds(
         lambda text, signature: {"type": "thinking", "thinking": text, "signature": signature},
@@ -185,10 +167,10 @@ def server_tools() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def messages() -> st.SearchStrategy[list[dict[str, Any]]]:
+def messages(ours: st.SearchStrategy[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Return a conversation. Its first message has a text, so that something is left to send."""
     user = words | st.lists(texts() | images() | documents() | results(), max_size=4)
-    assistant = words | st.lists(texts() | thinking() | uses() | server_tools(), max_size=5)
+    assistant = words | st.lists(texts() | thinking(ours) | uses() | server_tools(), max_size=5)
     system = words | st.lists(texts(), max_size=2)
     turns = st.one_of(
         user.map(lambda content: {"role": "user", "content": content}),
@@ -198,8 +180,8 @@ def messages() -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(turns, max_size=8).map(lambda more: [{"role": "user", "content": "Hi"}, *more])
 
 
-def requests() -> st.SearchStrategy[dict[str, Any]]:
-    """Return whole requests."""
+def requests(models: Sequence[str], ours: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return whole requests for these models; `ours` are signatures that carry a provider's own reasoning."""
     thinks = st.sampled_from(
         [
             {"type": "enabled", "budget_tokens": 5_000},
@@ -215,7 +197,7 @@ def requests() -> st.SearchStrategy[dict[str, Any]]:
         {}, optional={"effort": st.sampled_from(["low", "high", "xhigh", "max"]), "format": output_format}
     )
     return st.fixed_dictionaries(
-        {"model": st.sampled_from(MODELS), "max_tokens": st.integers(1, 300_000), "messages": messages()},
+        {"model": st.sampled_from(models), "max_tokens": st.integers(1, 300_000), "messages": messages(ours)},
         optional={
             "system": words | st.lists(texts(), max_size=2),
             "tools": tools(),
