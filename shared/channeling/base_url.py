@@ -1,4 +1,4 @@
-"""Addresses that requests may go to with a provider's key on board: which texts are one, and which peers are not."""
+"""Addresses that requests may go to with a provider's key on board: which texts are one, and who may not answer."""
 
 import ipaddress
 from urllib.parse import urlsplit

@@ -3,16 +3,19 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from channeling.auth.mint import new_hmac_secret
+from channeling.base_url import BaseUrlInvalid, checked_base_url
 from channeling.enforcement import Enforcement
 from channeling.projects.project import ProjectRules, ProjectSecrets, ProjectStatus
 from channeling.projects.project_secrets import create_project, open_secrets
 from channeling.projects.store import StoredProject
+from channeling.provider import Provider
 from channeling_cli.amounts import microdollars, usd_text
 from channeling_cli.demo_project import DEMO_KEY
 from channeling_cli.deployment import Deployment, open_deployment
@@ -42,6 +45,21 @@ Unbounded = Annotated[
         help="Allow server tools whose cost no hold can bound.",
     ),
 ]
+BaseUrl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--base-url",
+        metavar="PROVIDER=URL",
+        help="A server of your own in a provider's place; PROVIDER= takes it back. Repeatable.",
+    ),
+]
+NativeAnthropic = Annotated[
+    bool | None,
+    typer.Option(
+        "--openrouter-native-anthropic/--no-openrouter-native-anthropic",
+        help="Ask OpenRouter for Anthropic's models in Anthropic's own format (default: yes).",
+    ),
+]
 
 
 @app.command("create")
@@ -55,6 +73,8 @@ def create(
     max_ai: MaxAi = None,
     alias: Alias = None,
     unbounded_tools: Unbounded = None,
+    base_url: BaseUrl = None,
+    native_anthropic: NativeAnthropic = None,
     stack: Stack = None,
     region: Region = None,
     profile: Profile = None,
@@ -69,6 +89,8 @@ def create(
         max_concurrent=max_concurrent,
         max_ai_microusd=None if max_ai is None else microdollars(max_ai, "--max-ai"),
         allow_unbounded_tools=bool(unbounded_tools),
+        base_urls=_with_base_urls({}, base_url or [], on_lambda=stack is not None),
+        openrouter_native_anthropic=native_anthropic is not False,
     )
     secret = new_hmac_secret(secrets.token_bytes)
     with open_deployment(Target(stack, region, profile)) as deployment:
@@ -122,6 +144,8 @@ def set_rules(
         list[str] | None, typer.Option(metavar="NAME=MODEL", help="Add one; NAME= removes it. Repeatable.")
     ] = None,
     unbounded_tools: Unbounded = None,
+    base_url: BaseUrl = None,
+    native_anthropic: NativeAnthropic = None,
     stack: Stack = None,
     region: Region = None,
     profile: Profile = None,
@@ -141,6 +165,10 @@ def set_rules(
             max_concurrent=max_concurrent or rules.max_concurrent,
             max_ai_microusd=rules.max_ai_microusd if max_ai is None else microdollars(max_ai, "--max-ai"),
             allow_unbounded_tools=rules.allow_unbounded_tools if unbounded_tools is None else unbounded_tools,
+            base_urls=_with_base_urls(rules.base_urls, base_url or [], on_lambda=stack is not None),
+            openrouter_native_anthropic=(
+                rules.openrouter_native_anthropic if native_anthropic is None else native_anthropic
+            ),
         )
         asyncio.run(deployment.projects.change_rules(project_id, rules))
         _show(*asyncio.run(_read(deployment, project_id)), as_json=as_json)
@@ -170,6 +198,8 @@ def _show(stored: StoredProject, opened: ProjectSecrets, *, as_json: bool) -> No
                 "max_ai_usd": max_ai_usd,
                 "allow_unbounded_tools": rules.allow_unbounded_tools,
                 "aliases": dict(rules.aliases),
+                "base_urls": dict(rules.base_urls),
+                "openrouter_native_anthropic": rules.openrouter_native_anthropic,
                 "hmac_secret_fingerprints": prints,
                 "provider_keys": sorted(opened.provider_keys),
                 "custom_prices": len(stored.price_items),
@@ -187,6 +217,11 @@ def _show(stored: StoredProject, opened: ProjectSecrets, *, as_json: bool) -> No
             ("largest budget", "any" if max_ai_usd is None else f"${max_ai_usd}"),
             ("unbounded tools", "allowed" if rules.allow_unbounded_tools else "refused"),
             ("aliases", ", ".join(f"{name} = {model}" for name, model in rules.aliases.items()) or "none"),
+            ("own servers", ", ".join(f"{name} = {url}" for name, url in rules.base_urls.items()) or "none"),
+            (
+                "Claude at OpenRouter",
+                "in its own format" if rules.openrouter_native_anthropic else "translated",
+            ),
             (
                 "HMAC secrets",
                 ", ".join(prints) + " (fingerprints)" if prints else "none: no token is accepted",
@@ -205,3 +240,21 @@ def _aliases(pairs: list[str], *, removable: bool = False) -> dict[str, str]:
             raise typer.BadParameter(f"{pair!r} is not NAME=MODEL", param_hint="--alias")
         aliases[name] = model
     return aliases
+
+
+def _with_base_urls(
+    known: Mapping[Provider, str], pairs: list[str], *, on_lambda: bool
+) -> dict[Provider, str]:
+    base_urls = dict(known)
+    for pair in pairs:
+        name, equals, url = (part.strip() for part in pair.partition("="))
+        provider = next((provider for provider in get_args(Provider) if provider == name), None)
+        if provider is None or not equals:
+            raise typer.BadParameter(f"{name!r} is not PROVIDER=URL", param_hint="--base-url")
+        base_urls.pop(provider, None)
+        if url:
+            try:
+                base_urls[provider] = checked_base_url(url, on_lambda=on_lambda)
+            except BaseUrlInvalid as error:
+                raise typer.BadParameter(f"the base URL {error}", param_hint="--base-url") from error
+    return base_urls

@@ -61,4 +61,4 @@ def test_the_rules_on_the_projects_page_are_options_of_project_set() -> None:
         option for parameter in group.commands["project"].commands["set"].params for option in parameter.opts
     }
     assert options <= known
-    assert len(options) == 7
+    assert len(options) == 9

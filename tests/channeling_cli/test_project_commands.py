@@ -67,9 +67,29 @@ def test_only_the_rules_that_are_named_change(run: Run, on_this_machine: OnThisM
     assert len(secrets.hmac_secrets) == 1
 
 
+def test_a_project_s_own_servers_are_set_and_taken_back(run: Run, on_this_machine: OnThisMachine) -> None:
+    """Neither is touched by a change of something else."""
+    own = ("--base-url", "openrouter=http://vllm:8000/v1/", "--base-url", "openai=https://example.com/v1")
+    run("project", "create", "shop", *own, "--no-openrouter-native-anthropic")
+    changed = run("project", "set", "shop", "--base-url", "openai=", "--status", "disabled", "--json")
+    assert changed.code == 0
+    shown = json.loads(changed.out)
+    assert shown["base_urls"] == {"openrouter": "http://vllm:8000/v1"}
+    assert shown["openrouter_native_anthropic"] is False
+    stored = asyncio.run(on_this_machine.store.read("shop"))
+    assert stored is not None
+    assert stored.rules.base_urls == {"openrouter": "http://vllm:8000/v1"}
+    assert "openrouter = http://vllm:8000/v1" in run("project", "show", "shop").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        (("create", "shop", "--base-url", "mistral=https://api.mistral.ai/v1"), 2, "PROVIDER=URL"),
+        (("create", "shop", "--base-url", "openrouter"), 2, "PROVIDER=URL"),
+        (("create", "shop", "--base-url", "openrouter=https://me:pw@example.com"), 2, "credentials"),
+        (("create", "shop", "--base-url", "openrouter=http://169.254.169.254"), 2, "metadata"),
+        (("create", "shop", "--base-url", "anthropic=https://example.com/v1"), 4, "without /v1"),
         (("create", "demo"), 4, "already"),
         (("create", "a#b"), 4, "64 letters"),
         (("create", "*"), 4, "64 letters"),

@@ -26,7 +26,11 @@ _NO_PRICES = PriceRows()
 
 @dataclass(frozen=True, slots=True)
 class ProjectRules:
-    """What an operator sets of a project. None: as the deployment's settings say. Money in microdollars."""
+    """What an operator sets of a project. None: as the deployment's settings say. Money in microdollars.
+
+    `base_urls` are servers of its own in a provider's place; with `openrouter_native_anthropic` OpenRouter is asked
+    for Anthropic's models in Anthropic's own format.
+    """
 
     name: str
     status: ProjectStatus = "active"
@@ -35,6 +39,8 @@ class ProjectRules:
     max_concurrent: int | None = None
     max_ai_microusd: int | None = None
     allow_unbounded_tools: bool = False
+    base_urls: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}))
+    openrouter_native_anthropic: bool = True
 
 
 @dataclass(frozen=True, slots=True)

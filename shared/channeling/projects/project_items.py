@@ -4,6 +4,7 @@ import json
 from types import MappingProxyType
 from typing import cast, get_args
 
+from channeling.base_url import BaseUrlInvalid, checked_base_url
 from channeling.dynamodb import Item, Value
 from channeling.enforcement import Enforcement
 from channeling.projects.errors import ProjectInvalid, SecretsTooLarge
@@ -28,6 +29,8 @@ def rules_attributes(rules: ProjectRules) -> Item:
         "status": rules.status,
         "allow_unbounded_tools": rules.allow_unbounded_tools,
         "aliases": dict[str, Value](rules.aliases),
+        "base_urls": dict[str, Value](rules.base_urls.items()),
+        "openrouter_native_anthropic": rules.openrouter_native_anthropic,
     }
     for name in ("enforcement", "max_concurrent", "max_ai_microusd"):
         value: str | int | None = getattr(rules, name)
@@ -39,6 +42,7 @@ def rules_attributes(rules: ProjectRules) -> Item:
 def rules_from_item(item: Item) -> ProjectRules:
     """Return the rules of a stored project; attributes of a later version are passed over."""
     aliases = cast(dict[str, str], item.get("aliases") or {})
+    base_urls = cast(dict[Provider, str], item.get("base_urls") or {})
     return ProjectRules(
         name=str(item.get("name", "")),
         # Whatever is not plainly active is not served.
@@ -48,6 +52,8 @@ def rules_from_item(item: Item) -> ProjectRules:
         max_concurrent=cast(int | None, item.get("max_concurrent")),
         max_ai_microusd=cast(int | None, item.get("max_ai_microusd")),
         allow_unbounded_tools=item.get("allow_unbounded_tools") is True,
+        base_urls=MappingProxyType(base_urls),
+        openrouter_native_anthropic=item.get("openrouter_native_anthropic") is not False,
     )
 
 
@@ -89,6 +95,21 @@ def _check_rules(rules: ProjectRules) -> None:
         raise ProjectInvalid("neither an alias nor the model it stands for can be empty")
     if len(json.dumps(dict(rules.aliases))) > MAX_RULES_BYTES:
         raise ProjectInvalid(f"a project's aliases are over {MAX_RULES_BYTES} bytes together")
+    for provider, base_url in rules.base_urls.items():
+        _check_base_url(provider, base_url)
+
+
+def _check_base_url(provider: str, base_url: str) -> None:
+    if provider not in get_args(Provider):
+        raise ProjectInvalid(f"a base URL is for one of {', '.join(get_args(Provider))}")
+    try:
+        checked = checked_base_url(base_url)
+    except BaseUrlInvalid as error:
+        raise ProjectInvalid(f"the base URL of {provider} {error}") from error
+    if checked != base_url:
+        raise ProjectInvalid(f"the base URL of {provider} must not end with a slash")
+    if provider == "anthropic" and base_url.endswith("/v1"):
+        raise ProjectInvalid("the base URL of anthropic goes without /v1, as in Anthropic's own SDKs")
 
 
 def _enforcement(value: Value) -> Enforcement | None:

@@ -71,7 +71,17 @@ async def test_rules_change_only_where_there_is_a_project(store: ProjectStore) -
     with pytest.raises(ProjectMissing):
         await store.change_rules("shop", RULES)
     await store.create("shop", RULES, b"sealed", now_ms=5)
-    changed = ProjectRules("Shop", "disabled", "soft", MappingProxyType({}), None, 5_000_000, True)
+    changed = ProjectRules(
+        "Shop",
+        "disabled",
+        "soft",
+        MappingProxyType({}),
+        None,
+        5_000_000,
+        True,
+        MappingProxyType({"openrouter": "http://vllm:8000/v1"}),
+        False,
+    )
     await store.change_rules("shop", changed)
     project = await store.read("shop")
     assert project is not None
@@ -115,6 +125,11 @@ async def test_a_status_or_mode_this_version_does_not_know_is_read_as_the_strict
         ProjectRules("n", aliases={"": "claude-haiku-4-5"}),
         ProjectRules("n", aliases={"fast": ""}),
         ProjectRules("n", aliases={"a" * 65_000: "b"}),
+        ProjectRules("n", base_urls={"mistral": "https://api.mistral.ai/v1"}),  # type: ignore[dict-item] # the same
+        ProjectRules("n", base_urls={"openrouter": "https://user:secret@example.com/v1"}),
+        ProjectRules("n", base_urls={"openrouter": "http://169.254.169.254/v1"}),
+        ProjectRules("n", base_urls={"openrouter": "https://example.com/v1/"}),
+        ProjectRules("n", base_urls={"anthropic": "https://example.com/v1"}),
     ],
 )
 async def test_malformed_rules_are_refused(store: ProjectStore, rules: ProjectRules) -> None:
