@@ -65,12 +65,20 @@ def with_cache_control(
     parts: list[Part], block: Mapping[str, Any], place: Place, terms: ContentTerms
 ) -> list[Part]:
     """Return the parts of a block with its `cache_control` on the last of them, where that is text."""
-    mark = block.get("cache_control")
-    if mark is None or not terms.keeps_cache_control or not parts or parts[-1]["type"] != "input_text":
+    if not terms.keeps_cache_control or not parts or parts[-1]["type"] != "input_text":
         return parts
+    mark = cache_control_of(block, place)
+    return [*parts[:-1], {**parts[-1], "cache_control": mark}] if mark else parts
+
+
+def cache_control_of(holder: Mapping[str, Any], place: Place) -> dict[str, str]:
+    """Return the `cache_control` of a block, a tool or the request, empty where there is none."""
+    mark = holder.get("cache_control")
+    if mark is None:
+        return {}
     mark = object_of(mark, (*place, "cache_control"))
     kept = {key: mark[key] for key in ("type", "ttl") if isinstance(mark.get(key), str)}
-    return [*parts[:-1], {**parts[-1], "cache_control": kept}] if "type" in kept else parts
+    return kept if "type" in kept else {}
 
 
 def _parts_of_block(block: Mapping[str, Any], place: Place, terms: ContentTerms) -> list[Part]:

@@ -174,11 +174,12 @@ class _History:
     def _add_result(self, block: Mapping[str, Any], place: Place) -> None:
         call_id, content = text_of(block, "tool_use_id", place), block.get("content")
         parts = [] if content is None else parts_of(content, (*place, "content"), self._content)
+        parts = parts or [text_part(NO_OUTPUT)]
         mark = ERROR_MARK if block.get("is_error") else ""
         parts = with_cache_control(parts, block, place, self._content)
         output: str | list[Part]
         if all(part.keys() == {"type", "text"} for part in parts):
-            output = mark + ("\n".join(part["text"] for part in parts) or NO_OUTPUT)
+            output = mark + "\n".join(part["text"] for part in parts)
         else:
             output = [text_part(mark.strip()), *parts] if mark else parts
         self.items.append({"type": "function_call_output", "call_id": call_id, "output": output})

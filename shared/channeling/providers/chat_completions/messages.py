@@ -13,7 +13,7 @@ from typing import Any
 
 from channeling.providers.chat_completions.model_traits import ChatModelTraits
 from channeling.providers.content_blocks import Part
-from channeling.providers.history import NO_OUTPUT, Item
+from channeling.providers.history import Item
 
 Message = dict[str, Any]
 
@@ -134,7 +134,7 @@ def _result(output: str | list[Part], name: str) -> tuple[str | list[Part], list
     if more:
         more = [{"type": "input_text", "text": f"From the result of {name}:"}, *more]
         texts = texts or [{"type": "input_text", "text": SEE_BELOW}]
-    return content_of(texts) or NO_OUTPUT, more
+    return content_of(texts), more
 
 
 def _user_parts(item: Item) -> list[Part]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channeling.providers.chat_completions.dialect import Dialect
+from channeling.providers.content_blocks import cache_control_of
 from channeling.providers.refusal import Place, invalid, list_of, object_of, unsupported
 from channeling.providers.tool_definitions import (
     FunctionTool,
@@ -81,11 +82,8 @@ def _function(function: FunctionTool, dialect: Dialect) -> dict[str, Any]:
 
 
 def _cache_control(tool: Mapping[str, Any], place: Place, dialect: Dialect) -> dict[str, Any]:
-    if not dialect.takes_cache_control or tool.get("cache_control") is None:
-        return {}
-    mark = object_of(tool["cache_control"], (*place, "cache_control"))
-    kept = {key: mark[key] for key in ("type", "ttl") if isinstance(mark.get(key), str)}
-    return {"cache_control": kept} if "type" in kept else {}
+    mark = cache_control_of(tool, place) if dialect.takes_cache_control else {}
+    return {"cache_control": mark} if mark else {}
 
 
 def _choice(choice: ToolChoice, search_tool: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from channeling.providers.caller_identity import identity_of
 from channeling.providers.chat_completions import request as chat_completions
 from channeling.providers.chat_completions.messages import has_files
 from channeling.providers.chat_completions.request import Translation
+from channeling.providers.content_blocks import cache_control_of
 from channeling.providers.openrouter.dialect import OPENROUTER
 from channeling.providers.openrouter.price_limit import PriceLimit
 
@@ -40,6 +41,8 @@ def translate_request(
     )
     body = translation.body
     body |= _identity(request.document, session) | {"plugins": _plugins(model, body)}
+    if mark := cache_control_of(request.document, ()):
+        body["cache_control"] = mark
     if provider := _provider(body, price_limit):
         body["provider"] = provider
     return translation
