@@ -58,7 +58,9 @@ def test_the_rules_on_the_projects_page_are_options_of_project_set() -> None:
     group = typer.main.get_command(app)
     assert hasattr(group, "commands")
     known = {
-        option for parameter in group.commands["project"].commands["set"].params for option in parameter.opts
+        option
+        for parameter in group.commands["project"].commands["set"].params
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
     assert options <= known
     assert len(options) == 9
