@@ -69,8 +69,12 @@ async def relay_whole(
     except GatewayError:
         exchange.refused_by_provider = True  # a proxy's page or an error under a 200: no model wrote it
         raise
-    exchange.facts, exchange.emitted, exchange.status = whole.facts, whole.emitted, "ok"
+    exchange.facts, exchange.emitted = whole.facts, whole.emitted
     exchange.first_token_ms = call.clock.now_ms()
+    if whole.failure is not None:
+        exchange.refused_by_provider = not whole.facts.output_is_final  # as for a stream
+        raise whole.failure
+    exchange.status = "ok"
     return replace(answer, body=whole.body)
 
 

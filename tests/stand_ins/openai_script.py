@@ -131,7 +131,9 @@ class Response:
     asked: Mapping[str, Any]
     input_tokens: int
     number: int
-    output: list[Json] = field(default_factory=list)
+    output: dict[int, Json] = field(
+        default_factory=dict
+    )  # by index: where calls take turns, a later one ends first
     issued_reasoning: dict[str, str] = field(default_factory=dict)
     tokens: int = 0
     _sequence: int = 0
@@ -177,7 +179,7 @@ class Response:
             "max_output_tokens": asked.get("max_output_tokens"),
             "max_tool_calls": None,
             "model": self.script.model or str(asked.get("model")),
-            "output": list(self.output),
+            "output": [self.output[index] for index in sorted(self.output)],
             "parallel_tool_calls": asked.get("parallel_tool_calls", True),
             "previous_response_id": None,
             "prompt_cache_key": asked.get("prompt_cache_key"),
@@ -223,7 +225,7 @@ class Response:
     def _items(self) -> Generator[Json, None, bool]:
         """Yield the items' events; return whether the answer was cut for its length."""
         writers = [self._item(index, item) for index, item in enumerate(self.script.items)]
-        self.output = []
+        self.output = {}
         if self.script.interleaved:
             yield from _in_turns(writers)
             return self._was_cut
@@ -257,7 +259,7 @@ class Response:
         return self._event("response.output_item.added", output_index=index, item=item)
 
     def _done(self, index: int, item: Json) -> Json:
-        self.output.append(item)
+        self.output[index] = item
         return self._event("response.output_item.done", output_index=index, item=item)
 
     def _reasoning(self, index: int, item: Reasoning) -> Events:

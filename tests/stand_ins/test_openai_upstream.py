@@ -97,9 +97,13 @@ def test_the_sdk_accumulates_what_was_scripted(sdk: openai.OpenAI) -> None:
 
 
 def test_interleaved_calls_come_in_turns() -> None:
-    events = Response(NAMED_SCRIPTS["interleaved"][0], {"model": "m"}, 5, 1).events()
+    long, short = FunctionCall("read", {"path": "x" * 100}), FunctionCall("look", {"at": "all of it"})
+    events = list(Response(Script((long, short), interleaved=True), {"model": "m"}, 5, 1).events())
     deltas = [event["output_index"] for event in events if event["type"].endswith("arguments.delta")]
     assert deltas[:4] == [0, 1, 0, 1]
+    ended = [event["output_index"] for event in events if event["type"] == "response.output_item.done"]
+    assert ended == [1, 0]
+    assert [item["name"] for item in events[-1]["response"]["output"]] == ["read", "look"]
 
 
 @pytest.mark.parametrize(

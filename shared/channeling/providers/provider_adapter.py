@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from channeling.errors import GatewayError
 from channeling.message_request import MessageRequest
 from channeling.providers.answer_stream import AnswerFacts, AnswerStream, Emitted
 from channeling.providers.error_answer import Relay, Replacement
@@ -23,11 +24,15 @@ class UpstreamTarget:
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An answer that came whole: the client's bytes, what it bills and how much the model wrote."""
+    """An answer that came whole: the client's bytes, what it bills and how much the model wrote.
+
+    With a `failure` there is no message, but the provider may have said what it bills all the same.
+    """
 
     body: bytes
     facts: AnswerFacts
     emitted: Emitted
+    failure: GatewayError | None = None
 
 
 class AnswerReader(Protocol):
@@ -37,7 +42,7 @@ class AnswerReader(Protocol):
         """Return a fresh reader of a streamed answer."""
 
     def whole_answer(self, body: bytes) -> WholeAnswer:
-        """Read an answer that came whole; raise UpstreamFailed when it is no message."""
+        """Read an answer that came whole; raise GatewayError for what is no answer of the provider's API."""
 
 
 SecondTry = Callable[[int, bytes], UpstreamRequest | None]

@@ -11,8 +11,8 @@ from channeling.message_request import MessageRequest
 from channeling.providers.answer_stream import AnswerStream
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.error_answer import Relay, Replacement
+from channeling.providers.image_tokens import greatest_image_tokens
 from channeling.providers.openai.errors import error_answer
-from channeling.providers.openai.image_tokens import greatest_image_tokens
 from channeling.providers.openai.model_traits import traits_of
 from channeling.providers.openai.output_limits import least_max_tokens, output_tokens_asked
 from channeling.providers.openai.request import translate_request

@@ -17,7 +17,7 @@ from channeling.providers.openai.output_items import MessageItem, ReasoningItem
 from channeling.providers.openai.usage import reports_output, token_counts
 from channeling.providers.output_items import FunctionCallItem, OutputItem, broken_call
 from channeling.providers.translated_answer import TranslatedAnswer
-from channeling.providers.usage_fields import billing_terms, object_in
+from channeling.providers.usage_fields import billing_terms, count_in, object_in
 
 Event = Mapping[str, Any]
 
@@ -168,7 +168,7 @@ class AnswerTranslator(TranslatedAnswer):
         if outcome == "completed":
             self._end_completed()
         else:
-            self._end_incomplete(object_in(response, "incomplete_details").get("reason"))
+            self._end_incomplete(response)
 
     def _end_completed(self) -> None:
         """A call makes it `tool_use`, whatever else there is: a client runs tools for that reason alone."""
@@ -184,12 +184,14 @@ class AnswerTranslator(TranslatedAnswer):
         else:
             self._end_well("end_turn")
 
-    def _end_incomplete(self, reason: Any) -> None:
-        match reason:
+    def _end_incomplete(self, response: Event) -> None:
+        match reason := object_in(response, "incomplete_details").get("reason"):
             case "max_output_tokens":
                 self._end_well("max_tokens")
             case "content_filter":
                 self._end_well("refusal", explanation=self._items.refusal or _FILTERED)
+            case None if self.writer.blocks and not _ended_below_its_bound(response):
+                self._end_well("max_tokens")  # as servers that copy the API say it
             case _:
                 raise UpstreamFailed(f"the upstream provider left the answer incomplete: {reason}")
 
@@ -198,6 +200,13 @@ class AnswerTranslator(TranslatedAnswer):
         self.facts.usage = token_counts(response, searches=self.facts.web_searches)
         self.facts.output_is_final = reports_output(response)
         self.facts.terms = billing_terms(response)
+
+
+def _ended_below_its_bound(response: Event) -> bool:
+    """Say whether a response itself tells that it was not ended by the bound that it was asked under."""
+    bound = count_in(response, "max_output_tokens")
+    written = count_in(object_in(response, "usage"), "output_tokens")
+    return bound is not None and written is not None and written < bound
 
 
 def _takes_delta(kind: type[OutputItem], part: str, index_name: str) -> "Handler":

@@ -25,6 +25,8 @@ class ModelTraits:
     takes_images: bool = True
     # `temperature` and `top_p`, which no model that reasons takes.
     takes_sampling: bool = False
+    # Where no effort is asked for, it does not reason: its default effort is `none`.
+    rests_by_default: bool = False
     # Assistant messages of the history are labelled as commentary or final answer ("gpt-5.3-codex and beyond").
     labels_phases: bool = False
 
@@ -73,13 +75,14 @@ _RULES: Sequence[tuple[str, ModelTraits]] = (
     (r"gpt-5(-mini|-nano)?(-20\d\d|\Z)", ModelTraits(("minimal", *_LOW_TO_HIGH))),
     (r"gpt-5-codex|gpt-5\.1-codex(-mini)?(-20\d\d|\Z)", ModelTraits(_LOW_TO_HIGH)),
     (r"gpt-5\.1-codex-max|gpt-5\.2-codex", ModelTraits(_LOW_TO_XHIGH)),
-    (r"gpt-5\.1", ModelTraits(("none", *_LOW_TO_HIGH))),
+    (r"gpt-5\.1", ModelTraits(("none", *_LOW_TO_HIGH), rests_by_default=True)),
     (r"gpt-5\.2-pro", ModelTraits(("medium", "high", "xhigh"))),
-    (r"gpt-5\.2", ModelTraits(("none", *_LOW_TO_XHIGH))),
+    (r"gpt-5\.2", ModelTraits(("none", *_LOW_TO_XHIGH), rests_by_default=True)),
     (r"gpt-5\.3-codex-spark", ModelTraits(("none", *_LOW_TO_XHIGH), 32_000, labels_phases=True)),
     (r"gpt-5\.3-codex", ModelTraits(("none", *_LOW_TO_XHIGH), labels_phases=True)),
     (r"gpt-5\.[45]-pro", ModelTraits(("medium", "high", "xhigh"), labels_phases=True)),
-    (r"gpt-5\.[45]", ModelTraits(("none", *_LOW_TO_XHIGH), labels_phases=True)),
+    (r"gpt-5\.4", ModelTraits(("none", *_LOW_TO_XHIGH), rests_by_default=True, labels_phases=True)),
+    (r"gpt-5\.5", ModelTraits(("none", *_LOW_TO_XHIGH), labels_phases=True)),
     (r"gpt-5\.6", ModelTraits(("none", *_LOW_TO_MAX), labels_phases=True)),
     (r"gpt-6(\.1-terra|-sol|-luna)", ModelTraits(("none", *_LOW_TO_MAX), labels_phases=True)),
     (r"gpt-6(\.[12]-|-)(astra|sol)", ModelTraits(_LOW_TO_MAX, labels_phases=True)),

@@ -2,6 +2,7 @@
 
 from channeling.message_request import MessageRequest
 from channeling.providers.openai.model_traits import ModelTraits, traits_of
+from channeling.providers.thinking_request import thinking_request_of
 
 # 400 `integer_below_min_value`: "Expected a value >= 16". Claude Code probes with 1.
 LEAST_OUTPUT_TOKENS = 16
@@ -19,14 +20,23 @@ def output_tokens_asked(max_tokens: int, traits: ModelTraits) -> int:
 
 
 def least_max_tokens(request: MessageRequest, *, model: str | None = None) -> int:
-    """Return the lowest `max_tokens` that still gives a useful answer: 64, for a reasoning model 1,024 more.
+    """Return the lowest `max_tokens` that still gives a useful answer: 64, where the model reasons 1,024 more.
 
-    `model`: the upstream name, where it is not the one that was asked for.
+    `model`: the upstream name, where it is not the one that was asked for. Raises InvalidRequest for a thinking
+    mode or an effort that does not exist.
     """
     least = LEAST_ANSWER_TOKENS
-    thinking = request.thinking
-    if traits_of(model or request.model).reasons and (thinking is None or thinking.kind != "disabled"):
+    if _reasons(request, traits_of(model or request.model)):
         least += LEAST_REASONING_TOKENS
     if request.max_tokens is None:
         return least
     return max(LEAST_OUTPUT_TOKENS, min(request.max_tokens, least))
+
+
+def _reasons(request: MessageRequest, traits: ModelTraits) -> bool:
+    if not traits.reasons:
+        return False
+    effort = thinking_request_of(request.document).effort
+    if effort is None:
+        return not traits.rests_by_default
+    return traits.nearest_effort(effort) not in ("none", "minimal")

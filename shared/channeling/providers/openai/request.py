@@ -22,6 +22,7 @@ from channeling.providers.openai.output_limits import output_tokens_asked
 from channeling.providers.openai.reasoning import translate_reasoning
 from channeling.providers.openai.reasoning_signature import unseal
 from channeling.providers.openai.tools import translate_tools
+from channeling.providers.openai.turns import with_order_in_turns
 from channeling.providers.request_parameters import (
     number_of,
     output_format_of,
@@ -56,7 +57,7 @@ def translate_request(
     reasoning = translate_reasoning(document, traits, has_web_search=tools.has_web_search)
     items = input_items(document["messages"], _history_terms(traits))
     used_tool_ids = frozenset(item["call_id"] for item in items if item["type"] == "function_call")
-    items = repaired(items, labels_phases=traits.labels_phases)
+    items = with_order_in_turns(repaired(items), labels_phases=traits.labels_phases)
     if not items:
         raise InvalidRequest("messages: nothing is left to send, since all of the content is empty")
     body: dict[str, Any] = {"model": model, "store": False}

@@ -117,8 +117,9 @@ def test_a_picture_is_not_billed_by_its_bytes_when_a_stream_breaks(
     assert 0 < gateway.assert_settled() < 5_000 * INPUT
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 def test_what_a_failed_response_reports_is_billed(
-    client: httpx.Client, gateway: GatewayServer, upstream: OpenAIUpstream
+    client: httpx.Client, gateway: GatewayServer, upstream: OpenAIUpstream, stream: bool
 ) -> None:
     """One that failed after a long answer says what it used: that is the bill, not an estimate."""
     usage = {
@@ -129,10 +130,13 @@ def test_what_a_failed_response_reports_is_billed(
         "total_tokens": 750,
     }
     upstream.script = Script((Message(TEXT),), failure=("server_error", "It broke."), failed_usage=usage)
-    read = read_strictly(client.post("/v1/messages", json=message(stream=True)).content)
-    assert read.error is not None
+    answer = client.post("/v1/messages", json=message(stream=stream))
+    error = read_strictly(answer.content).error if stream else answer.json()["error"]
+    assert error == {"type": "api_error", "message": "It broke."}
+    assert answer.status_code == (200 if stream else 500)
     assert gateway.assert_settled() == 50 * INPUT + 700 * OUTPUT
-    assert not gateway.records()[0].estimated
+    [record] = gateway.records()
+    assert (record.status, record.estimated) == ("failed", False)
 
 
 def test_silence_is_filled_with_pings_and_an_error_after_one_comes_as_an_event(

@@ -9,10 +9,12 @@ import pytest
 from anthropic.types import Message
 
 from channeling.errors import GatewayError, InvalidRequest, Overloaded, UpstreamFailed
+from channeling.providers.answer_stream import AnswerFacts
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.error_answer import ACCOUNT_REFUSED
 from channeling.providers.openai.response import whole_answer
-from tests.channeling.providers.openai.golden_answers import Transcript, events_of, transcripts
+from channeling.providers.provider_adapter import WholeAnswer
+from tests.channeling.providers.openai.golden_answers import Transcript, events_of, fed, transcripts
 from tests.channeling.providers.openai.test_stream_hostile import broken
 from tests.stand_ins.strict_reader import read_strictly
 
@@ -33,6 +35,20 @@ CASES = [
 TERMS = AnswerTerms("gpt-5.2")
 
 
+def message_or_failure(body: bytes) -> WholeAnswer:
+    answer = whole_answer(body, "req_test", TERMS)
+    if answer.failure is not None:
+        assert answer.body == b""
+        raise answer.failure
+    return answer
+
+
+def facts_of(case: Transcript) -> AnswerFacts:
+    stream = case.new_stream()
+    fed(stream, [case.upstream])
+    return stream.facts
+
+
 def whole_body(case: Transcript) -> bytes:
     return orjson.dumps(events_of(case.upstream)[-1]["response"])
 
@@ -41,9 +57,11 @@ def whole_body(case: Transcript) -> bytes:
 def test_it_is_the_message_of_its_stream(case: Transcript) -> None:
     streamed = read_strictly(case.client)
     if streamed.error is not None:
-        with pytest.raises(GatewayError) as raised:
-            whole_answer(whole_body(case), "req_test", case.terms)
-        assert raised.value.message == streamed.error["message"]
+        failed = whole_answer(whole_body(case), "req_test", case.terms)
+        assert failed.failure is not None
+        assert failed.failure.message == streamed.error["message"]
+        assert failed.facts.usage == facts_of(case).usage
+        assert failed.facts.output_is_final == facts_of(case).output_is_final
         return
     answer = whole_answer(whole_body(case), "req_test", case.terms)
     message = orjson.loads(answer.body)
@@ -102,7 +120,7 @@ def test_what_follows_a_stop_sequence_is_billed_and_not_shown() -> None:
 )
 def test_what_is_no_answer_is_an_error(body: bytes, failure: type[GatewayError], message: str) -> None:
     with pytest.raises(failure, match=message):
-        whole_answer(body, "req_test", TERMS)
+        message_or_failure(body)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +143,31 @@ def test_what_is_left_out_is_made_up_for(body: bytes, stop_reason: str) -> None:
     assert not answer.facts.output_is_final
 
 
+WRITTEN = b'"output": [{"type": "message", "content": [{"type": "output_text", "text": "a"}]}]'
+
+
+@pytest.mark.parametrize(
+    ("rest", "stop_reason"),
+    [
+        (b'"incomplete_details": null', "max_tokens"),
+        (b'"max_output_tokens": 16, "usage": {"output_tokens": 16}', "max_tokens"),
+        (b'"max_output_tokens": 16, "usage": {"output_tokens": 15}', None),
+        (b'"incomplete_details": {"reason": "max_output_tokens"}', "max_tokens"),
+        (b'"incomplete_details": {"reason": "steered"}', None),
+    ],
+)
+def test_incomplete_for_no_reason_is_its_bound_unless_it_tells_otherwise(
+    rest: bytes, stop_reason: str | None
+) -> None:
+    """As servers say it that copy the API; a reason that is given counts, and so do the response's own figures."""
+    answer = whole_answer(b'{"status": "incomplete", %b, %b}' % (WRITTEN, rest), "req_test", TERMS)
+    if stop_reason is None:
+        assert answer.failure is not None
+        assert "left the answer incomplete" in answer.failure.message
+    else:
+        assert orjson.loads(answer.body)["stop_reason"] == stop_reason
+
+
 def test_half_a_surrogate_pair_is_replaced() -> None:
     body = b'{"output": [{"type": "message", "content": [{"type": "output_text", "text": "a\\ud83d"}]}]}'
     assert orjson.loads(whole_answer(body, "req_test", TERMS).body)["content"][0]["text"] == "a\ufffd"
@@ -138,7 +181,7 @@ def test_no_response_breaks_the_translation(batch: int) -> None:
         for _ in range(source.randrange(1, 8)):
             response = broken(response, source)
         try:
-            answer = whole_answer(json.dumps(response).encode(), "req_test", TERMS)
+            answer = message_or_failure(json.dumps(response).encode())
         except GatewayError:
             continue
         Message.model_validate_json(answer.body)
