@@ -15,11 +15,15 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class UpstreamTarget:
-    """Where a call goes and as whom: base URL in the vendor's own convention, key, the model's upstream name."""
+    """Where a call goes and as whom: base URL in the vendor's own convention, key, the model's upstream name.
+
+    `held_rates`: what a request is held at, in nanodollars per million tokens of input and of output, if known.
+    """
 
     base_url: str
     api_key: str
     model: str
+    held_rates: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
