@@ -1,7 +1,7 @@
 """Making a list of items a history that providers take, whatever became of it at the client.
 
-Interrupted turns, compaction and edits leave calls without outputs, outputs without calls, one id for two calls,
-and reasoning without what it led to: each is a 400 that comes back on every later turn of that conversation.
+Interrupted turns, compaction and edits leave calls without outputs, outputs without calls, one id for two calls:
+each is a 400 that comes back on every later turn of that conversation.
 """
 
 from collections.abc import Iterable
@@ -17,16 +17,13 @@ STRAY_RESULT = "[result of a tool call that is no longer in this conversation]"
 CONTINUE = "Continue your last message from exactly where it ends, without repeating any of it."
 
 
-def repaired(items: Iterable[Item], *, labels_phases: bool) -> list[Item]:
-    """Return the items as they are taken: paired by fine ids, ordered, and ending with a turn of another's.
-
-    `labels_phases`: assistant messages are labelled as commentary (a tool call follows) or final answer.
-    """
-    paired = _with_outputs(_paired(items))
-    followed = _followed(paired, labels_phases=labels_phases)
-    if followed and followed[-1].get("role") == "assistant":
-        followed.append({"type": "message", "role": "user", "content": [text_part(CONTINUE)]})
-    return followed
+def repaired(items: Iterable[Item]) -> list[Item]:
+    """Return the items paired by fine ids, every call with one output, and ending with a turn of another's."""
+    complete = _with_outputs(_paired(items))
+    last = next((item for item in reversed(complete) if item["type"] != "reasoning"), None)
+    if last is not None and last.get("role") == "assistant":
+        complete.append({"type": "message", "role": "user", "content": [text_part(CONTINUE)]})
+    return complete
 
 
 def _paired(items: Iterable[Item]) -> list[Item]:
@@ -78,25 +75,3 @@ def _with_outputs(items: list[Item]) -> list[Item]:
                 {"type": "function_call_output", "call_id": item["call_id"], "output": INTERRUPTED}
             )
     return complete + missing
-
-
-def _followed(items: list[Item], *, labels_phases: bool) -> list[Item]:
-    """Drop reasoning that nothing of the same turn follows, and label assistant messages by what follows them."""
-    kept: list[Item] = []
-    next_in_turn: str | None = None
-    calls_follow = False
-    for item in reversed(items):
-        if item["type"] == "reasoning":
-            if next_in_turn is None:
-                continue
-        elif item["type"] == "function_call":
-            next_in_turn, calls_follow = "function_call", True
-        elif item.get("role") == "assistant":
-            next_in_turn = "message"
-            if labels_phases:
-                item = {**item, "phase": "commentary" if calls_follow else "final_answer"}
-        else:
-            next_in_turn, calls_follow = None, False
-        kept.append(item)
-    kept.reverse()
-    return kept

@@ -59,7 +59,7 @@ def translate_request(
     thinking = thinking_request_of(document)
     items = input_items(document["messages"], _history_terms(model, dialect))
     used_tool_ids = frozenset(item["call_id"] for item in items if item["type"] == "function_call")
-    items = repaired(items, labels_phases=False)
+    items = repaired(items)
     if not items:
         raise InvalidRequest("messages: nothing is left to send, since all of the content is empty")
     body: dict[str, Any] = {"model": model}
