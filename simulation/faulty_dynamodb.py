@@ -42,6 +42,9 @@ class FaultyDynamoDB:
             f"query {partition[1]}", lambda: self._store.query(table, partition, **options)
         )
 
+    async def delete(self, table: str, key: Item) -> Item | None:
+        return await self._call(f"delete {_place(key)}", lambda: self._store.delete(table, key))
+
     async def transact(self, updates: Sequence[Update]) -> None:
         await self._call("transact", lambda: self._store.transact(updates))
 

@@ -49,6 +49,7 @@ class MemoryDynamoDB:
         sort_between: tuple[str, str, str] | None = None,
         limit: int | None = None,
         consistent: bool = True,
+        descending: bool = False,
     ) -> list[Item]:
         """Return copies of a partition's items, by sort key. The index is never behind here."""
         name, value = partition
@@ -61,8 +62,12 @@ class MemoryDynamoDB:
         if sort_between is not None:
             sort_name, low, high = sort_between
             found = [item for item in found if low <= str(item[sort_name]) <= high]
-        found.sort(key=lambda item: (str(item["sk"]).encode(), str(item["pk"])))
+        found.sort(key=lambda item: (str(item["sk"]).encode(), str(item["pk"])), reverse=descending)
         return [copied(item) for item in found[:limit]]
+
+    async def delete(self, table: str, key: Item) -> Item | None:
+        """Remove an item and return it, or None."""
+        return self._tables.get(table, {}).get(str(key["pk"]), {}).pop(str(key["sk"]), None)
 
     async def transact(self, updates: Sequence[Update]) -> None:
         """Apply all updates or none; raise TransactionRefused with a reason for each."""

@@ -1,4 +1,4 @@
-"""The door to DynamoDB: six operations on items of plain Python values.
+"""The door to DynamoDB: seven operations on items of plain Python values.
 
 `DynamoDB` is the protocol that stores are written against; `BotocoreDynamoDB` speaks to AWS (or anything that
 answers like it) with botocore's low-level client in threads, `boto3` not needed. Conditional refusals are
@@ -98,9 +98,13 @@ class DynamoDB(Protocol):
         sort_between: tuple[str, str, str] | None = None,
         limit: int | None = None,
         consistent: bool = True,
+        descending: bool = False,
     ) -> list[Item]:
         """Return the items of a partition (attribute name, value), in sort-key order, all pages; with
         `sort_between` (attribute name, low, high) those whose sort key lies in that closed range."""
+
+    async def delete(self, table: str, key: Item) -> Item | None:
+        """Remove an item; return it as it stood, or None where there was none."""
 
     async def transact(self, updates: Sequence[Update]) -> None:
         """Apply all updates or none; raise TransactionRefused."""
@@ -222,6 +226,7 @@ class BotocoreDynamoDB:
         sort_between: tuple[str, str, str] | None = None,
         limit: int | None = None,
         consistent: bool = True,
+        descending: bool = False,
     ) -> list[Item]:
         condition, names = "#partition = :partition", {"#partition": partition[0]}
         values: dict[str, Value] = {":partition": partition[1]}
@@ -237,6 +242,8 @@ class BotocoreDynamoDB:
         }
         if index is not None:
             arguments["IndexName"] = index
+        if descending:
+            arguments["ScanIndexForward"] = False
         items: list[Item] = []
         while True:
             if limit is not None:
@@ -246,6 +253,12 @@ class BotocoreDynamoDB:
             if "LastEvaluatedKey" not in answer or (limit is not None and len(items) >= limit):
                 return items
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    async def delete(self, table: str, key: Item) -> Item | None:
+        answer = await self._call(
+            self._client.delete_item, TableName=table, Key=to_attributes(key), ReturnValues="ALL_OLD"
+        )
+        return to_item(answer["Attributes"]) if answer.get("Attributes") else None
 
     async def transact(self, updates: Sequence[Update]) -> None:
         writes = [{"Update": _update_arguments(update)} for update in updates]

@@ -74,6 +74,10 @@ class CountedDynamoDB:
         self._note("query", table)
         return await self._store.query(table, partition, **options)
 
+    async def delete(self, table: str, key: Item) -> Item | None:
+        self._note("delete", table)
+        return await self._store.delete(table, key)
+
     async def transact(self, updates: Sequence[Update]) -> None:
         self._note("transact", updates[0].table)
         await self._store.transact(updates)

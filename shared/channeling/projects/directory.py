@@ -125,7 +125,7 @@ class ProjectDirectory:
         else:
             secrets = await open_secrets(self._cipher, stored.project_id, stored.sealed)
         prices = _read_prices(f"of project {stored.project_id}", stored.price_items)
-        return Project.of(stored.project_id, stored.rules, secrets, prices)
+        return Project.of(stored.project_id, stored.rules, secrets, prices, stored.month_spend)
 
     def _kept(self, project_id: str, known: _Known | None, failure: StoreUnavailable) -> Project:
         now_ms = self._clock.now_ms()

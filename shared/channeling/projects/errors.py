@@ -27,3 +27,15 @@ class TooManySecrets(ProjectError):
 
 class SecretsBusy(ProjectError):
     """Others kept changing the same secrets; nothing was written."""
+
+
+class PriceMissing(ProjectError):
+    """No custom price has this id."""
+
+
+class SecretMissing(ProjectError):
+    """The project has no HMAC secret with this fingerprint."""
+
+
+class KeyMissing(ProjectError):
+    """The project has no key of this provider."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from channeling.enforcement import Enforcement
 from channeling.pricing.price_rows import PriceRows
+from channeling.projects.month_spend import MonthSpend
 from channeling.provider import Provider
 
 ProjectStatus = Literal["active", "disabled"]
@@ -28,6 +29,9 @@ _NO_PRICES = PriceRows()
 class ProjectRules:
     """What an operator sets of a project. None: as the deployment's settings say. Money in microdollars.
 
+    `monthly_cap_microusd` is the most that all users together may spend in a calendar month (UTC). With
+    `delete_at_ms` the project is removed at that time, unless it is restored before.
+
     `base_urls` are servers of its own in a provider's place; with `openrouter_native_anthropic` OpenRouter is asked
     for Anthropic's models in Anthropic's own format.
     """
@@ -41,6 +45,8 @@ class ProjectRules:
     allow_unbounded_tools: bool = False
     base_urls: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}))
     openrouter_native_anthropic: bool = True
+    monthly_cap_microusd: int | None = None
+    delete_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,13 @@ class ProjectSecrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project(ProjectRules):
-    """A project's rules, its secrets in the clear and its custom prices."""
+    """A project's rules, its secrets in the clear, its custom prices and what it has spent of late."""
 
     project_id: str
     hmac_secrets: tuple[str, ...] = field(default=(), repr=False)
     provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     prices: PriceRows = _NO_PRICES
+    month_spend: MonthSpend | None = None
 
     @classmethod
     def of(
@@ -67,6 +74,7 @@ class Project(ProjectRules):
         rules: ProjectRules,
         secrets: ProjectSecrets,
         prices: PriceRows = _NO_PRICES,
+        month_spend: MonthSpend | None = None,
     ) -> "Project":
         """Join the parts as they are stored."""
         return cls(
@@ -75,4 +83,5 @@ class Project(ProjectRules):
             hmac_secrets=secrets.hmac_secrets,
             provider_keys=secrets.provider_keys,
             prices=prices,
+            month_spend=month_spend,
         )

@@ -18,6 +18,7 @@ GLOBAL_PRICES_PARTITION = "*"
 
 MAX_SECRETS_BYTES = 4_000  # KMS encrypts 4,096 bytes in one call (AWS KMS API Reference, Encrypt)
 MAX_HMAC_SECRETS = 2
+OPTIONAL_RULES = ("enforcement", "max_concurrent", "max_ai_microusd", "monthly_cap_microusd", "delete_at_ms")
 MAX_RULES_BYTES = 64_000  # far below DynamoDB's 400 KB an item: these are read with every request's project
 
 
@@ -32,7 +33,7 @@ def rules_attributes(rules: ProjectRules) -> Item:
         "base_urls": dict[str, Value](rules.base_urls.items()),
         "openrouter_native_anthropic": rules.openrouter_native_anthropic,
     }
-    for name in ("enforcement", "max_concurrent", "max_ai_microusd"):
+    for name in OPTIONAL_RULES:
         value: str | int | None = getattr(rules, name)
         if value is not None:
             attributes[name] = value
@@ -52,6 +53,8 @@ def rules_from_item(item: Item) -> ProjectRules:
         max_concurrent=cast(int | None, item.get("max_concurrent")),
         max_ai_microusd=cast(int | None, item.get("max_ai_microusd")),
         allow_unbounded_tools=item.get("allow_unbounded_tools") is True,
+        monthly_cap_microusd=cast(int | None, item.get("monthly_cap_microusd")),
+        delete_at_ms=cast(int | None, item.get("delete_at_ms")),
         base_urls=MappingProxyType(base_urls),
         openrouter_native_anthropic=item.get("openrouter_native_anthropic") is not False,
     )
@@ -91,6 +94,8 @@ def _check_rules(rules: ProjectRules) -> None:
         raise ProjectInvalid("max_concurrent is 1 to 128")
     if rules.max_ai_microusd is not None and not 0 <= rules.max_ai_microusd <= 10**12:
         raise ProjectInvalid("max_ai_microusd is 0 to 10^12 (a million dollars)")
+    if rules.monthly_cap_microusd is not None and not 0 <= rules.monthly_cap_microusd <= 10**12:
+        raise ProjectInvalid("monthly_cap_microusd is 0 to 10^12 (a million dollars)")
     if not all(alias and target for alias, target in rules.aliases.items()):
         raise ProjectInvalid("neither an alias nor the model it stands for can be empty")
     if len(json.dumps(dict(rules.aliases))) > MAX_RULES_BYTES:

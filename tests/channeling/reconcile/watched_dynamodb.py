@@ -34,6 +34,10 @@ class WatchedDynamoDB:
         await self._note("query")
         return await self._store.query(table, partition, **options)
 
+    async def delete(self, table: str, key: Item) -> Item | None:
+        await self._note("delete")
+        return await self._store.delete(table, key)
+
     async def transact(self, updates: Sequence[Update]) -> None:
         await self._note("transact")
         await self._store.transact(updates)
