@@ -97,11 +97,13 @@ def quote_request(
     allow_unbounded_tools: bool,
     count_rounds: bool = True,
     image_tokens: int = IMAGE_TOKENS,
+    keeps_state: bool = True,
 ) -> Quote:
     """Quote a request that any of `prices` may be billed at: its model's, its fallbacks', its advisors'.
 
     `max_tokens` is the most output that the provider can be made to bill, `least_tokens` the least of use,
-    `image_tokens` the most input that an image can become.
+    `image_tokens` the most input that an image can become. Without `keeps_state` nothing is kept or compacted at
+    the provider, whatever the request says of it.
 
     Without `count_rounds` what server tools bring in is left out: for projects that allow that. Raises
     InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
@@ -111,7 +113,8 @@ def quote_request(
     input_tokens = len(request.raw) + allowance_tokens(
         _tool_types(request), request.image_count, image_tokens=image_tokens
     )
-    if request.has_unmeasured_sources or request.has_provider_state:
+    has_state = request.has_provider_state and keeps_state
+    if request.has_unmeasured_sources or has_state:
         input_tokens = max(input_tokens, context_window)
     rounds = _server_tool_rounds(request) if count_rounds else 0
     if rounds is None and not allow_unbounded_tools:
@@ -129,7 +132,7 @@ def quote_request(
         least_tokens=least_tokens,
         fees=searches * max(price.web_search_nanousd for price in prices),
         has_tool_rounds=bool(rounds),
-        is_countable=not rounds and not request.has_provider_state,
+        is_countable=not rounds and not has_state,
     )
 
 

@@ -186,3 +186,23 @@ def test_fast_speed_is_possible_where_a_fallback_asks_for_it() -> None:
     fast = [{"model": "claude-opus-5", "speed": "fast"}]
     assert possible_terms(request(fallbacks=fast)).speeds == ("standard", "fast")
     assert possible_terms(request()).speeds == ("standard",)
+
+
+def test_state_that_no_provider_keeps_adds_nothing() -> None:
+    """Compaction reads all of a conversation that the provider keeps, unless it is never asked for."""
+    edits = {"edits": [{"type": "compact_20260112"}]}
+    asked = request(context_management=edits)
+    prices = [price()]
+    kept, left_out = (
+        quote_request(
+            asked,
+            prices,
+            max_tokens=1_000,
+            least_tokens=64,
+            allow_unbounded_tools=False,
+            keeps_state=keeps_state,
+        )
+        for keeps_state in (True, False)
+    )
+    assert (kept.input_tokens, kept.is_countable) == (price().context_window, False)
+    assert (left_out.input_tokens, left_out.is_countable) == (len(asked.raw), True)

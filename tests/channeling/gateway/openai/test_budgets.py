@@ -88,6 +88,16 @@ def test_hidden_reasoning_is_cut_too(own_gateway: GatewayServer, upstream: OpenA
     assert [record.cut for record in own_gateway.records()].count(True) == 1
 
 
+def test_compaction_that_openai_is_not_asked_for_is_not_held_for(
+    gateway: GatewayServer, upstream: OpenAIUpstream
+) -> None:
+    """It would hold a whole context window; the conversation goes up as it is."""
+    edits = {"edits": [{"type": "compact_20260112"}]}
+    assert post(gateway, 100_000, max_tokens=100, context_management=edits).status_code == 200
+    [seen] = upstream.requests
+    assert b"context_management" not in seen.body
+
+
 def test_a_stream_that_is_cut_before_a_word_ends_well_and_its_input_is_billed(
     own_gateway: GatewayServer, upstream: OpenAIUpstream
 ) -> None:
