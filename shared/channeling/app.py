@@ -1,7 +1,7 @@
 """The ASGI app: routes, request bodies, CORS, and every failure in Anthropic's shape.
 
 POST /v1/messages   POST /v1/messages/count_tokens   GET /v1/models[/{id}]   GET /v1/budget
-GET /healthz        HEAD /
+GET /v1/usage   GET /api/oauth/usage   GET /healthz        HEAD /
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from channeling.gateway import Gateway, open_gateway
 from channeling.open_doors import open_doors
 from channeling.pipeline import answer_message, run_to_its_end
 from channeling.settings import Settings
+from channeling.usage_endpoints import get_claude_code_usage, get_usage
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ ENDPOINTS: tuple[tuple[str, str, Work], ...] = (
     ("GET", "/v1/models", list_models),
     ("GET", "/v1/models/{model_id:path}", get_model),
     ("GET", "/v1/budget", get_budget),
+    ("GET", "/v1/usage", get_usage),
+    ("GET", "/api/oauth/usage", get_claude_code_usage),
 )
 EXPOSED_HEADERS = (
     "request-id",

@@ -31,7 +31,7 @@ async def count_tokens(gateway: Gateway, call: Call, answer: Answer) -> None:
     routed = route_request(gateway, caller, request)
     estimate = routed.adapter.estimated_input_tokens(request, routed.target.model)
     if estimate is not None:
-        await _answer_json(answer, {"input_tokens": estimate})
+        await answer_json(answer, {"input_tokens": estimate})
         return
     counting = routed.adapter.count_call(
         request, routed.target, client_headers=call.text_headers(), query=call.query
@@ -46,27 +46,31 @@ async def count_tokens(gateway: Gateway, call: Call, answer: Answer) -> None:
 
 async def list_models(gateway: Gateway, call: Call, answer: Answer) -> None:
     """Answer GET /v1/models; never budget-gated, since clients discover by it."""
-    caller = await _known_caller(gateway, call)
+    caller = await known_caller(gateway, call)
     query = dict(parse_qsl(call.query, keep_blank_values=True))
-    await _answer_json(answer, page_of(models_of(caller, gateway.price_table), query))
+    await answer_json(answer, page_of(models_of(caller, gateway.price_table), query))
 
 
 async def get_model(gateway: Gateway, call: Call, answer: Answer) -> None:
     """Answer GET /v1/models/{id}."""
-    caller = await _known_caller(gateway, call)
-    await _answer_json(
+    caller = await known_caller(gateway, call)
+    await answer_json(
         answer, model_named(models_of(caller, gateway.price_table), call.path_parameters["model_id"])
     )
 
 
 async def get_budget(gateway: Gateway, call: Call, answer: Answer) -> None:
     """Answer GET /v1/budget with the caller's own budget as it stands; it writes nothing."""
+    await answer_json(answer, budget_body(await budget_of_caller(gateway, call)))
+
+
+async def budget_of_caller(gateway: Gateway, call: Call) -> BudgetState:
+    """Return the caller's own budget as it stands; raise AuthenticationFailed for a token that was revoked."""
     caller = await authenticate(gateway, call.headers)
     item = await gateway.budgets.read(caller.budget_key)
     if item.revoked_before_ms is not None and caller.claims.issued_at_ms <= item.revoked_before_ms:
         raise AuthenticationFailed("The token was revoked. Ask for a new one.")
-    now_s = gateway.doors.clock.now_ms() // 1000
-    await _answer_json(answer, budget_body(budget_now(caller, item, now_s)))
+    return budget_now(caller, item, gateway.doors.clock.now_ms() // 1000)
 
 
 def budget_now(caller: Caller, item: BudgetItem, now_s: int) -> BudgetState:
@@ -93,12 +97,14 @@ def _next_grid(caller: Caller, item: BudgetItem, now_s: int) -> Grid:
     )
 
 
-async def _known_caller(gateway: Gateway, call: Call) -> Caller:
+async def known_caller(gateway: Gateway, call: Call) -> Caller:
+    """Return who calls, with a token that is not revoked (known to ten seconds); raise AuthenticationFailed."""
     caller = await authenticate(gateway, call.headers)
     await refuse_revoked(gateway, caller)
     return caller
 
 
-async def _answer_json(answer: Answer, body: object) -> None:
+async def answer_json(answer: Answer, body: object) -> None:
+    """Send a whole JSON answer that nobody is to keep."""
     await answer.start(200, [_JSON, ("cache-control", "no-store")])
     await answer.end(orjson.dumps(body))

@@ -11,15 +11,19 @@ from channeling.pricing.price_table import PriceTable
 from channeling.projects.directory import ProjectDirectory
 from channeling.projects.project import Project
 from channeling.projects.store import ProjectStore
+from channeling.providers.registry import is_other_chat_server
 from channeling.request_rate import RequestRate
 from channeling.revocations import Revocations
 from channeling.settings import Settings
 from channeling.usage.output_history import OutputHistory
+from channeling.usage.rollup_reader import RollupReader
 from channeling.usage.store import UsageStore
 from channeling.usage.tokens_per_byte import TokensPerByte
 
 # Editors ask for 40 to 50 counts at their start; a count is free, but each is a call on the project's account.
 COUNTS_BURST, COUNTS_PER_S = 120, 4
+# Days of usage: each is 24 queries, so that a user's month at once is fine, and a month every second is not.
+USAGE_DAYS_BURST, USAGE_DAYS_PER_S = 124, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Gateway:
     usage: UsageStore
     revocations: Revocations
     count_rate: RequestRate
+    rollups: RollupReader
+    usage_rate: RequestRate
     price_table: PriceTable
     tokens_per_byte: TokensPerByte
     outputs: OutputHistory
@@ -58,6 +64,7 @@ class Gateway:
                 cache_write_5m=ceiling_input * 5 // 4,
                 cache_write_1h=ceiling_input * 2,
             ),
+            openrouter_is_listed=not is_other_chat_server("openrouter", project.base_urls.get("openrouter")),
         )
 
 
@@ -78,6 +85,8 @@ def open_gateway(settings: Settings, doors: Doors) -> Gateway:
         usage=UsageStore(doors.dynamodb, tables.usage, doors.clock),
         revocations=Revocations(budgets, doors.clock),
         count_rate=RequestRate(doors.clock, burst=COUNTS_BURST, per_second=COUNTS_PER_S),
+        rollups=RollupReader(doors.dynamodb, tables.usage, doors.clock),
+        usage_rate=RequestRate(doors.clock, burst=USAGE_DAYS_BURST, per_second=USAGE_DAYS_PER_S),
         price_table=PriceTable.load(),
         tokens_per_byte=TokensPerByte(),
         outputs=OutputHistory(),

@@ -17,12 +17,12 @@ class RequestRate:
         self._per_second = per_second
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def take(self, key: str) -> bool:
-        """Take one request of this key's; False when it has none left."""
+    def take(self, key: str, count: int = 1) -> bool:
+        """Take so many of this key's; False, with none taken, when it has fewer left."""
         bucket = self._buckets.pop(key, None)
         if bucket is None:
             bucket = TokenBucket(self._clock, burst=self._burst, per_second=self._per_second)
         self._buckets[key] = bucket
         if len(self._buckets) > _MAX_KEYS:
             self._buckets.popitem(last=False)
-        return bucket.take()
+        return bucket.take(count)

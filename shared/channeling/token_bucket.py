@@ -13,16 +13,16 @@ class TokenBucket:
         self._left_thousandths = self._burst_thousandths
         self._filled_ms = clock.now_ms()
 
-    def take(self) -> bool:
-        """Take one; False when none is left."""
+    def take(self, count: int = 1) -> bool:
+        """Take so many; False, with none taken, when fewer are left."""
         now_ms = self._clock.now_ms()
         # A clock set back adds nothing.
         gained = max(0, now_ms - self._filled_ms) * self._per_second
         self._left_thousandths = min(self._burst_thousandths, self._left_thousandths + gained)
         self._filled_ms = now_ms
-        if self._left_thousandths < 1_000:
+        if self._left_thousandths < count * 1_000:
             return False
-        self._left_thousandths -= 1_000
+        self._left_thousandths -= count * 1_000
         return True
 
     def give_back(self) -> None:

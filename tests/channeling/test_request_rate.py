@@ -14,6 +14,16 @@ def test_a_burst_then_the_rate() -> None:
     assert [rate.take("a"), rate.take("a")] == [True, False]
 
 
+def test_several_at_once_are_taken_of_one_user() -> None:
+    rate = RequestRate(SetClock(), burst=3, per_second=1)
+    assert [rate.take("a", 2), rate.take("a", 2), rate.take("a"), rate.take("b", 3)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+
+
 def test_the_least_recent_is_forgotten() -> None:
     """Ten thousand users are remembered; one who was forgotten starts afresh, and is not refused."""
     rate = RequestRate(SetClock(), burst=1, per_second=1)

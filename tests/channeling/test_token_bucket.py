@@ -30,6 +30,14 @@ def test_a_found_project_gives_its_look_up_back_but_no_more_than_the_burst() -> 
     assert taken(limit) == 2
 
 
+def test_several_are_taken_at_once_or_none() -> None:
+    limit = TokenBucket(SetClock(), burst=5, per_second=1)
+    assert limit.take(3)
+    assert not limit.take(3)
+    assert limit.take(2)
+    assert not limit.take()
+
+
 def test_a_clock_set_back_adds_nothing() -> None:
     clock = SetClock()
     limit = TokenBucket(clock, burst=2, per_second=1)

@@ -118,6 +118,8 @@ def test_the_function_may_do_what_a_request_needs_and_no_more() -> None:
         ("BudgetsTable", ["dynamodb:GetItem", "dynamodb:UpdateItem"], None),
         ("UsageTable", "dynamodb:PutItem", None),
         ("UsageTable", "dynamodb:UpdateItem", _items_named("dirty#?")),
+        ("UsageTable", "dynamodb:GetItem", _items_named("rollups", "dirty#?")),
+        ("UsageTable", "dynamodb:Query", None),
         ("SecretsKey", "kms:Decrypt", own_blobs),
     ]
 
