@@ -27,6 +27,7 @@ class ToolCalls:
         self._emitted = emitted
         self._request_id = request_id
         self._used_ids = set(terms.used_tool_ids)
+        self._kept_ids: set[str] = set()
         self._by_index: dict[int, CallItem] = {}
         self._count = 0
 
@@ -63,8 +64,10 @@ class ToolCalls:
         client_id = tool_use_id(own, self._used_ids, self._request_id, self._count)
         self._count += 1
         self._used_ids.add(client_id)
-        if own and client_id != own:
-            self.client_ids[own] = client_id
+        if client_id == own:
+            self._kept_ids.add(own)
+        elif own and own not in self._kept_ids:
+            self.client_ids.setdefault(own, client_id)
         call.identify({"call_id": client_id, "name": name})
 
 

@@ -56,7 +56,7 @@ def readable(facts: AnswerFacts, emitted: Emitted, error: StreamError | None) ->
             for side in facts.side_usages
         ],
         "error": asdict(error) if error else None,
-    }
+    } | ({} if facts.reported_cost is None else {"reported_cost": facts.reported_cost})
 
 
 def _counts(counts: dict[str, int]) -> dict[str, int]:

@@ -1,19 +1,14 @@
 """OpenAI's streams as Anthropic's: the same however they are cut, taken by strict readers, honest at the end."""
 
-import random
 from typing import Any
 
-import anthropic
 import pytest
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from channeling.errors import Overloaded, UpstreamFailed
 from channeling.providers.answer_stream import AnswerStream
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.stream import OpenAIStream
-from channeling.sse import PING
-from tests.channeling.providers.anthropic.golden import readable
 from tests.channeling.providers.openai.golden_answers import (
     Transcript,
     events_of,
@@ -21,13 +16,21 @@ from tests.channeling.providers.openai.golden_answers import (
     records_of,
     transcripts,
 )
-from tests.stand_ins.official_reader import OfficialReader
+from tests.channeling.providers.stream_proofs import (
+    assert_cuts_end_in_order,
+    assert_failures_end_with_the_error,
+    assert_golden,
+    assert_never_falsely_complete,
+    assert_official_sdk_agrees,
+    assert_same_byte_by_byte,
+    assert_same_however_it_is_cut,
+    assert_same_with_other_line_ends,
+)
 from tests.stand_ins.strict_reader import read_strictly
 
 CASES = transcripts()
 BY_NAME = {case.name: case for case in CASES}
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-OFFICIAL = OfficialReader()
 # Not of the API's types: that is what these cases are about.
 UNTYPED = {
     "trap_042_nested_error_event",
@@ -40,20 +43,9 @@ UNTYPED = {
 }
 
 
-def finished(case: Transcript, chunks: list[bytes]) -> tuple[OpenAIStream, bytes]:
-    stream = case.new_stream()
-    return stream, fed(stream, chunks) + stream.finish()
-
-
 @every_case
 def test_golden(case: Transcript) -> None:
-    stream, out = finished(case, [case.upstream])
-    assert out.decode() == case.client.decode()
-    assert readable(stream.facts, stream.emitted, stream.error) == case.facts
-    assert stream.ended
-    assert (
-        stream.finish() == stream.cut() == stream.feed(case.upstream) == stream.fail(Overloaded("x")) == b""
-    )
+    assert_golden(case)
 
 
 @every_case
@@ -67,114 +59,38 @@ def test_the_transcript_is_of_the_official_types(case: Transcript) -> None:
 
 @every_case
 def test_byte_by_byte_it_is_the_same(case: Transcript) -> None:
-    stream, out = finished(case, [bytes([byte]) for byte in case.upstream])
-    assert out == case.client
-    assert readable(stream.facts, stream.emitted, stream.error) == case.facts
+    assert_same_byte_by_byte(case)
 
 
 @every_case
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\r"])
 def test_other_line_ends_and_comments_are_the_same(case: Transcript, line_end: bytes) -> None:
-    plain = case.upstream.replace(b"\r\n", b"\n").replace(b"\n\n", b"\n\n: keep-alive\n\n")
-    _, out = finished(case, [plain.replace(b"\n", line_end)])
-    assert out == case.client
+    assert_same_with_other_line_ends(case, line_end)
 
 
 @every_case
 def test_random_cuts_with_pings_between_are_strict(case: Transcript) -> None:
-    source = random.Random(case.name)
-    for _ in range(20):
-        stream, out, position = case.new_stream(), b"", 0
-        while position < len(case.upstream):
-            step = source.randrange(1, 400)
-            out += stream.feed(case.upstream[position : position + step])
-            position += step
-            if not stream.ended:
-                out += PING
-        out += stream.finish()
-        assert out.replace(PING, b"") == case.client
-        assert readable(stream.facts, stream.emitted, stream.error) == case.facts
-        read_strictly(out)
+    assert_same_however_it_is_cut(case)
 
 
 @every_case
 def test_official_sdk_reads_the_same_message(case: Transcript) -> None:
-    strict = read_strictly(case.client)
-    if not case.ends_well:
-        assert strict.error is not None
-        with pytest.raises(anthropic.APIStatusError) as raised:
-            OFFICIAL.read(case.client)
-        assert raised.value.type == strict.error["type"]
-        return
-    assert_same_message(OFFICIAL.read(case.client), strict.message)
-
-
-def assert_same_message(official: dict[str, Any], strict: dict[str, Any]) -> None:
-    """Hold what two readers made of one stream against each other; the SDK completes input that was cut off."""
-    for name in ("id", "model", "role", "type", "stop_reason", "stop_sequence"):
-        assert official[name] == strict[name], name
-    assert (official.get("stop_details") or None) == strict.get("stop_details")
-    assert len(official["content"]) == len(strict["content"])
-    for seen, block in zip(official["content"], strict["content"], strict=True):
-        for name in block.keys() - {"partial_input"}:
-            if not (name == "input" and "partial_input" in block):
-                assert seen[name] == block[name], name
-    for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
-        assert official["usage"][name] == strict["usage"].get(name), name
+    assert_official_sdk_agrees(case)
 
 
 @every_case
 def test_a_cut_at_any_event_ends_in_order(case: Transcript) -> None:
-    records = records_of(case.upstream)
-    for count in range(len(records) + 1):
-        stream = case.new_stream()
-        out = fed(stream, records[:count])
-        was_started, was_ended = stream.started, stream.ended
-        ending = stream.cut(output_tokens=7)
-        assert stream.ended
-        assert stream.cut() == stream.finish() == stream.feed(case.upstream) == b""
-        if was_ended:
-            assert ending == b""
-            continue
-        read = read_strictly(out + ending)
-        if not was_started and b"response.created" not in b"".join(records[:count]):
-            assert read.error is not None
-            assert read.error["type"] == "overloaded_error"
-            continue
-        if stream.error is None:
-            assert read.message["stop_reason"] in ("max_tokens", "stop_sequence")
-            assert stream.facts.stop_reason == read.message["stop_reason"]
-            if read.message["stop_reason"] == "max_tokens":
-                assert read.message["usage"]["output_tokens"] == 7
-            assert not stream.facts.output_is_final
-            assert_same_message(OFFICIAL.read(out + ending), read.message)
+    assert_cuts_end_in_order(case, lambda upstream: b"response.created" in upstream)
 
 
 @every_case
 def test_an_upstream_that_ends_early_never_looks_complete(case: Transcript) -> None:
-    for position in range(0, len(case.upstream), 7):
-        stream = case.new_stream()
-        out = stream.feed(case.upstream[:position])
-        ended_upstream = stream.ended
-        out += stream.finish()
-        read = read_strictly(out)
-        if not ended_upstream:
-            assert stream.error is not None
-            assert read.error is not None
+    assert_never_falsely_complete(case)
 
 
 @every_case
 def test_failing_at_any_event_ends_with_the_error(case: Transcript) -> None:
-    records = records_of(case.upstream)
-    for count in range(len(records)):
-        stream = case.new_stream()
-        out = fed(stream, records[:count])
-        if stream.ended:
-            break
-        metered = stream.emitted.ascii_bytes
-        read = read_strictly(out + stream.fail(UpstreamFailed("it broke")))
-        assert read.error == {"type": "api_error", "message": "it broke"}
-        assert stream.emitted.ascii_bytes == metered
+    assert_failures_end_with_the_error(case)
 
 
 def test_pieces_go_out_as_they_come() -> None:

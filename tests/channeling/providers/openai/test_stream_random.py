@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.openai.response import whole_answer
 from channeling.providers.openai.stream import OpenAIStream
-from tests.channeling.providers.openai.test_stream import assert_same_message
+from tests.channeling.providers.stream_proofs import assert_same_message
 from tests.stand_ins.official_reader import OfficialReader
 from tests.stand_ins.openai_script import (
     FunctionCall,
