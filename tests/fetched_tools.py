@@ -94,6 +94,12 @@ def old_python_sdk() -> None:
     _installed(installations.install_old_anthropic)
 
 
+def clients_of_the_page() -> None:
+    """Install what the clients page speaks of into .tools, unless it is there: npm packages and LangChain."""
+    node_packages()
+    _installed(installations.install_langchain)
+
+
 def _installed(install: Callable[[], None]) -> None:
     try:
         install()

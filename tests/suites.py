@@ -100,7 +100,7 @@ SUITES = (
         "python-clients",
         "the official Python SDK, the newest and an old one, on `channeling serve`",
         60,
-        ("tests/clients", *_WITHOUT_OPENAI),
+        ("tests/clients", "--ignore=tests/clients/third_party", *_WITHOUT_OPENAI),
         "not node and not java and not sam",
         fetched_tools.old_python_sdk,
     ),
@@ -111,6 +111,13 @@ SUITES = (
         ("tests",),
         "node",
         fetched_tools.node_packages,
+    ),
+    Suite(
+        "third-party",
+        "every client that the clients page shows, as it is shown there, at work and refused",
+        60,
+        ("tests/clients/third_party", "-n", "2", "--dist", "loadfile"),
+        fetch=fetched_tools.clients_of_the_page,
     ),
     Suite(
         "dynamodb-local",

@@ -2,9 +2,10 @@
 
     python -m tests.clients.installations
 
-`.tools/node` holds the TypeScript SDK and Claude Code (npm, tests/clients/node/package-lock.json), and
-`.tools/anthropic-old` a Python SDK of 2024 (pip, requirements/anthropic-old.lock). A folder is used only while its
-stamp says that it was made from the lock of today.
+`.tools/node` holds the TypeScript SDK, Claude Code, the AI SDK and Continue (npm,
+tests/clients/node/package-lock.json), `.tools/anthropic-old` a Python SDK of 2024 (pip,
+requirements/anthropic-old.lock), and `.tools/langchain` LangChain (pip, requirements/langchain.lock). A folder is
+used only while its stamp says that it was made from the lock of today.
 """
 
 import hashlib
@@ -19,8 +20,10 @@ NODE_FILES = tuple(
     ROOT / "tests" / "clients" / "node" / name for name in ("package.json", "package-lock.json", ".npmrc")
 )
 OLD_ANTHROPIC_LOCK = ROOT / "requirements" / "anthropic-old.lock"
+LANGCHAIN_LOCK = ROOT / "requirements" / "langchain.lock"
 NODE_FOLDER = ROOT / ".tools" / "node"
 OLD_ANTHROPIC_FOLDER = ROOT / ".tools" / "anthropic-old"
+LANGCHAIN_FOLDER = ROOT / ".tools" / "langchain"
 HOW_TO_INSTALL = "run: .venv/bin/python -m tests.clients.installations"
 _STAMP = ".installed-from"
 
@@ -42,8 +45,18 @@ def claude_code() -> Path | None:
 
 def old_anthropic() -> Path | None:
     """Return the Python that has the old SDK, or None where it is not installed."""
-    made = _is_made_from(OLD_ANTHROPIC_FOLDER, (OLD_ANTHROPIC_LOCK,))
-    return _python_of(OLD_ANTHROPIC_FOLDER) if made else None
+    return _python_made_from(OLD_ANTHROPIC_FOLDER, OLD_ANTHROPIC_LOCK)
+
+
+def langchain() -> Path | None:
+    """Return the Python that has LangChain, or None where it is not installed."""
+    return _python_made_from(LANGCHAIN_FOLDER, LANGCHAIN_LOCK)
+
+
+def continue_cli() -> Path | None:
+    """Return the program of Continue's command line, which Node runs, or None where it is not installed."""
+    modules = node_modules()
+    return None if modules is None else modules / "@continuedev" / "cli" / "dist" / "cn.js"
 
 
 def install_node_modules() -> None:
@@ -63,12 +76,25 @@ def install_node_modules() -> None:
 
 def install_old_anthropic() -> None:
     """Install the old Python SDK unless it is there; raise CalledProcessError."""
-    if old_anthropic() is not None:
+    _install_python(OLD_ANTHROPIC_FOLDER, OLD_ANTHROPIC_LOCK)
+
+
+def install_langchain() -> None:
+    """Install LangChain unless it is there; raise CalledProcessError."""
+    _install_python(LANGCHAIN_FOLDER, LANGCHAIN_LOCK)
+
+
+def _install_python(folder: Path, lock: Path) -> None:
+    if _is_made_from(folder, (lock,)):
         return
-    subprocess.run([sys.executable, "-m", "venv", "--clear", OLD_ANTHROPIC_FOLDER], check=True)
-    pip = [_python_of(OLD_ANTHROPIC_FOLDER), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "-r", OLD_ANTHROPIC_LOCK], check=True)
-    _stamp(OLD_ANTHROPIC_FOLDER, (OLD_ANTHROPIC_LOCK,))
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    pip = [_python_of(folder), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", lock], check=True)
+    _stamp(folder, (lock,))
+
+
+def _python_made_from(folder: Path, lock: Path) -> Path | None:
+    return _python_of(folder) if _is_made_from(folder, (lock,)) else None
 
 
 def _python_of(environment: Path) -> Path:
@@ -90,4 +116,5 @@ def _stamp(folder: Path, files: tuple[Path, ...]) -> None:
 
 if __name__ == "__main__":
     install_old_anthropic()
+    install_langchain()
     install_node_modules()

@@ -22,8 +22,13 @@ class Block(NamedTuple):
 
 def blocks(page: Path, language: str | None = None) -> list[Block]:
     """Return the fenced blocks of a page, of one language or all."""
-    found = [Block(m["language"], dedent(m["text"])) for m in _FENCED.finditer(page.read_text("utf-8"))]
+    found = blocks_of(page.read_text("utf-8"))
     return [block for block in found if language in (None, block.language)]
+
+
+def blocks_of(text: str) -> list[Block]:
+    """Return the fenced blocks of a text, such as a page's section."""
+    return [Block(m["language"], dedent(m["text"])) for m in _FENCED.finditer(text)]
 
 
 def commands(script: str) -> list[str]:
