@@ -74,6 +74,14 @@ class BudgetStore:
         """Return the budget as it stands, read consistently."""
         return budget_item(await self._dynamodb.get(self._table, key.item_key()))
 
+    async def read_all(self, project_id: str, user_id: str) -> dict[WindowKind, BudgetItem]:
+        """Return a user's budgets of every kind that there is, read consistently."""
+        items = await self._dynamodb.query(
+            self._table, ("pk", BudgetKey(project_id, user_id, "day").partition)
+        )
+        stored = {str(item["sk"]): item for item in items}
+        return {kind: budget_item(stored[kind]) for kind in get_args(WindowKind) if kind in stored}
+
     async def hold(self, ask: HoldAsk, amount: int, now_s: int, *, raise_counted: int) -> BudgetItem:
         """Hold `amount` in the live window; return the budget after it, or raise Refused."""
         limit = ask.limit + raise_counted

@@ -22,7 +22,6 @@ from channeling.projects.project_items import (
     rules_from_item,
 )
 
-
 _PAGE_ITEMS = 200
 
 
@@ -113,7 +112,7 @@ class ProjectStore:
     ) -> None:
         """Replace a project's rules; raise ProjectMissing or ProjectInvalid.
 
-        With `seen_version`, the `rules_version` that was read, raise ConditionFailed where another changed them since.
+        With `seen_version`, the `rules_version` that was read, raise ConditionFailed where they were changed since.
         """
         attributes = rules_attributes(rules)
         unset = sorted(set(OPTIONAL_RULES) - attributes.keys())

@@ -1,6 +1,7 @@
 """Usage records on DynamoDB: put once, never edited."""
 
-from collections.abc import AsyncGenerator, Sequence
+import logging
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from channeling.clock import Clock
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item
@@ -9,6 +10,7 @@ from channeling.usage.late_hours import LateHours, late_from_s
 from channeling.usage.record import RecordKey, RecordPartition, UsageRecord, record_item, usage_record
 
 PAGE_ITEMS = 1_000
+_log = logging.getLogger(__name__)
 _LAST_SORT_KEY = "~"  # after every hold id and digest
 
 
@@ -65,6 +67,37 @@ class UsageStore:
             )
             # The range is closed, so it begins with the item that was last.
             items = [item for item in found if item["sk"] != after]
+
+    async def newest(
+        self, partition: RecordPartition, *, before: str | None, limit: int
+    ) -> list[UsageRecord]:
+        """Return up to `limit` records of a partition, the newest first, before a sort key (None: from its end)."""
+        found: list[UsageRecord] = []
+        while len(found) < limit:
+            items = await self._dynamodb.query(
+                self._table,
+                ("pk", partition.pk),
+                sort_between=None if before is None else ("sk", "0", before),
+                # The range is closed, so it may begin with the item that was last.
+                limit=limit + 1,
+                descending=True,
+            )
+            found += self.readable([item for item in items if item["sk"] != before])
+            if len(items) <= limit:
+                break
+            before = str(items[-1]["sk"])
+        return found[:limit]
+
+    def readable(self, items: Sequence[Item]) -> Iterator[UsageRecord]:
+        """Yield the records among items; what cannot be read is in the log alone."""
+        for item in items:
+            try:
+                record = usage_record(item)
+            except (KeyError, TypeError, ValueError) as error:
+                place = {"pk": item["pk"], "sk": item["sk"]}
+                _log.error("a usage record cannot be read: %r", error, extra={"fields": place})
+            else:
+                yield record
 
     async def _put(self, record: UsageRecord) -> UsageRecord:
         try:

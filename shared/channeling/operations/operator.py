@@ -1,0 +1,17 @@
+"""Who gives an order, and what they may do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["viewer", "operator"]
+Via = Literal["api", "cli"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who works on a deployment. `project_id` None: on all its projects; a viewer changes nothing."""
+
+    name: str
+    via: Via
+    role: Role = "operator"
+    project_id: str | None = None
