@@ -99,6 +99,8 @@ class ChatTranslator(TranslatedAnswer):
         if (error := _error_in(chunk, name)) is not None:
             self._note_usage(object_in(chunk, "usage"), is_final=True)
             raise self._dialect.stream_error(error)
+        if is_whole:  # a stop sequence ends the message, and its usage is known by then
+            self._note_usage(object_in(chunk, "usage"), is_final=True)
         usage = self._take_choices(chunk, is_whole=is_whole)
         if usage:
             self._note_usage(usage, is_final=self._reason is not None or is_whole)

@@ -15,7 +15,7 @@ from channeling.providers.error_answer import ACCOUNT_REFUSED
 from channeling.providers.openai.response import whole_answer
 from channeling.providers.provider_adapter import WholeAnswer
 from tests.channeling.providers.openai.golden_answers import Transcript, events_of, fed, transcripts
-from tests.channeling.providers.openai.test_stream_hostile import broken
+from tests.channeling.providers.spoilt_json import broken
 from tests.stand_ins.strict_reader import read_strictly
 
 # Cases that end with a whole response; the others are about streams that have none, or another.

@@ -12,6 +12,7 @@ from channeling.providers.openai.answer_translator import HANDLERS
 from channeling.providers.openai.stream import OpenAIStream
 from channeling.sse import encode_event
 from tests.channeling.providers.openai.golden_answers import events_of, transcripts
+from tests.channeling.providers.spoilt_json import broken
 from tests.stand_ins.strict_reader import ReadStream, read_strictly
 
 CASES = [case for case in transcripts() if case.name not in ("trap_061_framing", "trap_128_end_mark")]
@@ -468,22 +469,6 @@ def test_pages_that_were_opened_are_left_out_and_free(action: Any) -> None:
     seen = read(item, added(1), text("x", 1), completed(usage={"output_tokens": 1}))
     assert [block["type"] for block in seen.message["content"]] == ["text"]
     assert "server_tool_use" not in seen.message["usage"]
-
-
-JUNK: list[Any] = [None, True, 0, -1, 10**30, 1.5, "", "x", "\0", [], {}, [[]], {"type": "message"}, ["x"]]
-
-
-def broken(document: Any, source: random.Random) -> Any:
-    """Return a document with one place of it made into junk, or left out."""
-    if isinstance(document, dict) and document and source.random() < 0.85:
-        key = source.choice(sorted(document))
-        if source.random() < 0.2:
-            return {name: value for name, value in document.items() if name != key}
-        return {**document, key: broken(document[key], source)}
-    if isinstance(document, list) and document and source.random() < 0.85:
-        at = source.randrange(len(document))
-        return [*document[:at], broken(document[at], source), *document[at + 1 :]]
-    return source.choice(JUNK)
 
 
 @pytest.mark.parametrize("batch", range(10))
