@@ -67,7 +67,9 @@ def refusals(body: Any, *, plain: bool = False, issued: Mapping[str, Any] | None
         return [Refusal("Invalid JSON payload")]
     found = [
         Refusal(complaint, complaint.partition(":")[0].lstrip("."))
-        for complaint in complaints(_without_documented_reasoning(body), ChatRequestTypedDict)
+        for complaint in complaints(
+            _without_reasoning_content(_without_documented_reasoning(body), plain=plain), ChatRequestTypedDict
+        )
     ]
     if plain:
         found += [Refusal(f"Unknown field: {key}", key) for key in body.keys() - PLAIN_KEYS]
@@ -99,6 +101,20 @@ def _without_documented_reasoning(body: Mapping[str, Any]) -> Mapping[str, Any]:
         if key not in _DOCUMENTED_REASONING or type(value) is not _DOCUMENTED_REASONING[key]
     }
     return {**body, "reasoning": kept}
+
+
+def _without_reasoning_content(body: Mapping[str, Any], *, plain: bool) -> Mapping[str, Any]:
+    """Return the body without what DeepSeek and its like call reasoning, which OpenRouter's types do not know."""
+    messages = body.get("messages")
+    if not plain or not isinstance(messages, list):
+        return body
+    kept = [
+        {key: value for key, value in message.items() if key != "reasoning_content"}
+        if isinstance(message, dict) and isinstance(message.get("reasoning_content"), str)
+        else message
+        for message in messages
+    ]
+    return {**body, "messages": kept}
 
 
 # Messages.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from channeling.providers.chat_completions.call_signatures import with_signed_calls
 from channeling.providers.chat_completions.model_traits import ChatModelTraits
 from channeling.providers.content_blocks import Part
 from channeling.providers.history import Item
@@ -23,9 +24,6 @@ SYSTEM_MARK = "[system message]\n"
 SEE_BELOW = "(see the files below)"
 BRIDGE = "(I have read the results.)"
 _SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
-# What Google itself takes in place of a signature that there is none of
-# (ai.google.dev/gemini-api/docs/thought-signatures, "FAQs").
-_NO_SIGNATURE = "skip_thought_signature_validator"
 
 
 def chat_messages(items: Sequence[Item], traits: ChatModelTraits) -> list[Message]:
@@ -89,7 +87,7 @@ def _add_turn(
         message |= turn.reasoning if not turn.details else {}
     if turn.details:
         message["reasoning_details"] = list(turn.details)
-    messages.append(with_call_signature(message) if traits.signs_calls else message)
+    messages.append(with_signed_calls(message) if traits.signs_calls else message)
     beside: list[Part] = []
     for call in turn.calls:
         text, more = _result(outputs[call["call_id"]]["output"], call["name"])
@@ -98,20 +96,6 @@ def _add_turn(
         beside += more
     if beside:
         _add_user(messages, beside, traits)
-
-
-def with_call_signature(message: Message) -> Message:
-    """Return an assistant message whose calls have a signature, if only Google's own stand-in for one."""
-    if not message.get("tool_calls") or message.get("reasoning_details"):
-        return message
-    detail = {
-        "type": "reasoning.encrypted",
-        "data": _NO_SIGNATURE,
-        "format": "google-gemini-v1",
-        "id": message["tool_calls"][0]["id"],
-        "index": 0,
-    }
-    return {**message, "reasoning_details": [detail]}
 
 
 def _call(call: Item, traits: ChatModelTraits) -> dict[str, Any]:

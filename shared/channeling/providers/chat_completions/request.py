@@ -5,7 +5,7 @@ known to take it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -54,6 +54,8 @@ def translate_request(
     `max_tokens`, and becomes the body of the answer that it would be.
     """
     document, traits = request.document, chat_model_traits(model)
+    if not dialect.takes_reasoning_details:
+        traits = replace(traits, signs_calls=False)
     refuse_unsupported(document)
     tools = translate_tools(document, dialect)
     thinking = thinking_request_of(document)

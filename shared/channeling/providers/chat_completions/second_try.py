@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from channeling.providers.chat_completions.messages import Message, with_call_signature
+from channeling.providers.chat_completions.call_signatures import with_signed_calls
+from channeling.providers.chat_completions.messages import Message
 from channeling.providers.chat_completions.model_traits import chat_model_traits
 
 Body = Mapping[str, Any]
@@ -55,7 +56,8 @@ def second_body(body: Body, status: int, answer: bytes) -> dict[str, Any] | None
 
 
 def _without_replay(body: Body, said: str) -> dict[str, Any] | None:
-    if not _REFUSES_REPLAY.search(said):
+    replays = any("reasoning_details" in message for message in body["messages"])
+    if not replays or not _REFUSES_REPLAY.search(said):
         return None
     signs_calls = chat_model_traits(body["model"]).signs_calls
     messages = [_without_details(message, signs_calls=signs_calls) for message in body["messages"]]
@@ -64,7 +66,7 @@ def _without_replay(body: Body, said: str) -> dict[str, Any] | None:
 
 def _without_details(message: Message, *, signs_calls: bool) -> Message:
     kept = {key: value for key, value in message.items() if key != "reasoning_details"}
-    return with_call_signature(kept) if signs_calls else kept
+    return with_signed_calls(kept) if signs_calls else kept
 
 
 def _without_thinking(body: Body, said: str) -> dict[str, Any] | None:
