@@ -1,7 +1,7 @@
 """Who calls: from the request's headers to verified claims and the project they belong to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from channeling.auth.credential import credential_from_headers
 from channeling.auth.token import TokenClaims, unknown_project_or_secret, unverified_project_id, verify_token
@@ -12,7 +12,7 @@ from channeling.message_request import MessageRequest
 from channeling.projects.project import Project
 from channeling.provider import Provider
 from channeling.providers.provider_adapter import ProviderAdapter, UpstreamTarget
-from channeling.providers.registry import ADAPTERS
+from channeling.providers.registry import adapter_for, is_other_chat_server
 from channeling.routing.route import Route, missing_key, route_model, strip_long_context_suffix
 
 
@@ -36,6 +36,10 @@ class Routed:
     route: Route
     adapter: ProviderAdapter
     target: UpstreamTarget
+
+    def held_at(self, rates: tuple[int, int]) -> "Routed":
+        """Return the same with what is held for it: nanodollars per million tokens of input and of output."""
+        return replace(self, target=replace(self.target, held_rates=rates))
 
 
 async def authenticate(gateway: Gateway, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
@@ -76,8 +80,14 @@ def route_request(gateway: Gateway, caller: Caller, request: MessageRequest) -> 
 def provider_of(
     gateway: Gateway, project: Project, provider: Provider, model: str
 ) -> tuple[ProviderAdapter, UpstreamTarget]:
-    """Return how to call a provider for a project; raise InvalidRequest where it has no key."""
-    adapter, api_key = ADAPTERS.get(provider), project.provider_keys.get(provider)
-    if adapter is None or not api_key:
+    """Return how to call a provider for a project; raise InvalidRequest where it has no key.
+
+    A server of the project's own in OpenRouter's place may need none, as those on one machine do.
+    """
+    own_base_url, api_key = project.base_urls.get(provider), project.provider_keys.get(provider)
+    if not api_key and not is_other_chat_server(provider, own_base_url):
         raise missing_key(provider)
-    return adapter, UpstreamTarget(gateway.settings.base_urls[provider], api_key, model)
+    adapter = adapter_for(
+        provider, model, own_base_url=own_base_url, native_anthropic=project.openrouter_native_anthropic
+    )
+    return adapter, UpstreamTarget(own_base_url or gateway.settings.base_urls[provider], api_key or "", model)

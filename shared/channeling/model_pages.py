@@ -12,7 +12,7 @@ from channeling.errors import InvalidRequest, NotFound
 from channeling.pricing.listing import ListedModel, list_models
 from channeling.pricing.price_table import PriceTable
 from channeling.provider import Provider
-from channeling.providers.registry import ADAPTERS
+from channeling.providers.registry import ADAPTERS, is_other_chat_server
 from channeling.routing.route import route_model
 
 DEFAULT_LIMIT, GREATEST_LIMIT = 20, 1_000
@@ -27,6 +27,8 @@ def models_of(caller: Caller, table: PriceTable) -> list[dict[str, Any]]:
         for provider in ADAPTERS
         if caller.project.provider_keys.get(provider)
     }
+    if is_other_chat_server("openrouter", caller.project.base_urls.get("openrouter")):
+        listed["openrouter"] = ()  # what it has is for the project's aliases to say
     by_name = {(model.provider, model.model_id): model for models in listed.values() for model in models}
     models: dict[str, dict[str, Any]] = {}
     for alias, target in caller.project.aliases.items():

@@ -45,11 +45,11 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     caller = await authenticate(gateway, call.headers)
     request = parse_message_request(call.body)
     routed = route_request(gateway, caller, request)
-    message_call = _message_call(
-        call, request, routed
-    )  # before the hold: it may not be one that can be asked
     book = await gateway.price_book(caller.project)
     prices = RequestPrices(book, routed.route.provider, routed.target.model, call.started_ms / 1000)
+    routed = routed.held_at(prices.dearest_rates(request))
+    # Before the hold: it may not be one that can be asked.
+    message_call = _message_call(call, request, routed)
     admitted = await hold_request(gateway, call, caller, request, routed, prices)
     standing = _standing_hold(gateway, caller, request, routed, admitted)
     exchange = _new_exchange(gateway, request, admitted)

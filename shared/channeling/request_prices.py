@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from channeling.budgets.quote import possible_terms
 from channeling.errors import PriceUnreadable
 from channeling.message_request import MessageRequest
+from channeling.pricing.bound import dearest_input_rate, dearest_output_rate
 from channeling.pricing.model_price import ModelPrice
 from channeling.pricing.price_book import PriceBook
 from channeling.provider import Provider
@@ -42,6 +44,17 @@ class RequestPrices:
                     f" {unreadable.reason}"
                 )
         return [self.of(name) for name in names]
+
+    def dearest_rates(self, request: MessageRequest) -> tuple[int, int]:
+        """Return the highest rates of input and of output that the request may be billed at, as its quote has them.
+
+        Raises PriceUnreadable as `possible` does.
+        """
+        prices, terms = self.possible(request), possible_terms(request)
+        return (
+            max(dearest_input_rate(price, terms) for price in prices),
+            max(dearest_output_rate(price, terms) for price in prices),
+        )
 
     def billed(self, request: MessageRequest, answered_by: str | None) -> ModelPrice:
         """Return the price of the model that was asked for, whatever dated name the answer calls it by; that of a

@@ -18,6 +18,8 @@ class PriceBook:
     """The prices of one project: its own, those for all projects, the default table, and a ceiling for the rest.
 
     Prices that cannot be read are kept beside those that can: `unreadable_for` finds where they may matter.
+    Without `openrouter_is_listed` another server is in OpenRouter's place: no price of the default table, and no
+    name that ends in `:free`, says what its models cost.
     Raises ValueError when a rate of the ceiling is 0.
     """
 
@@ -27,6 +29,7 @@ class PriceBook:
     ceiling: Rates
     unreadable_project_prices: Sequence[UnreadablePrice] = ()
     unreadable_global_prices: Sequence[UnreadablePrice] = ()
+    openrouter_is_listed: bool = True
 
     def __post_init__(self) -> None:
         zero = [rate.name for rate in fields(self.ceiling) if getattr(self.ceiling, rate.name) == 0]
@@ -39,9 +42,9 @@ class PriceBook:
         An OpenRouter model whose name ends in `:free` costs nothing, before anything else is looked at
         (openrouter.ai/docs/guides/routing/model-variants/free).
         """
-        if provider == "openrouter" and model.lower().endswith(_FREE_SUFFIX):
+        if self._is_free(provider, model):
             return self._named(ModelPrice(provider, model, model, "free", flat_rates(_FREE)), at_s)
-        listed = self.default.price_of(provider, model, at_s)
+        listed = self._listed(provider, model, at_s)
         for prices, source in ((self.project_prices, "custom"), (self.global_prices, "global")):
             matching = [price for price in prices if price.matches(provider, model, at_s)]
             if matching:
@@ -63,7 +66,7 @@ class PriceBook:
 
         Where a closer one can be read, or the project's own takes the place of one for all, that holds.
         """
-        if provider == "openrouter" and model.lower().endswith(_FREE_SUFFIX):
+        if self._is_free(provider, model):
             return None
         for prices, unreadable in (
             (self.project_prices, self.unreadable_project_prices),
@@ -78,8 +81,16 @@ class PriceBook:
                 return None
         return None
 
+    def _is_free(self, provider: Provider, model: str) -> bool:
+        return provider == "openrouter" and self.openrouter_is_listed and model.lower().endswith(_FREE_SUFFIX)
+
+    def _listed(self, provider: Provider, model: str, at_s: float) -> ModelPrice | None:
+        if provider == "openrouter" and not self.openrouter_is_listed:
+            return None
+        return self.default.price_of(provider, model, at_s)
+
     def _named(self, price: ModelPrice, at_s: float) -> ModelPrice:
-        listed = self.default.price_of(price.provider, price.model_id, at_s)
+        listed = self._listed(price.provider, price.model_id, at_s)
         if listed is None:
             return price
         return replace(price, name=listed.name, context_window=listed.context_window)

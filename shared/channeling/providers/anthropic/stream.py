@@ -4,7 +4,7 @@ Bytes go on up to the last complete event of what has come, so that a ping or an
 The only bytes made here are endings: of a stream that is cut, broke off, or turned to garbage.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -30,10 +30,24 @@ _MESSAGE_STOP = encode_event("message_stop", {"type": "message_stop"})
 _CUT_USAGE = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "server_tool_use")
 
 
-class AnthropicStream:
-    """`AnswerStream` of the byte-faithful route; `request_id` goes into the error events made here."""
+def _no_cost(usage: Mapping[str, Any]) -> int | None:
+    return None
 
-    def __init__(self, request_id: str, *, max_record_bytes: int = 32 * 1024 * 1024) -> None:
+
+class AnthropicStream:
+    """`AnswerStream` of the byte-faithful route; `request_id` goes into the error events made here.
+
+    `reported_cost` returns what the `usage` of `message_delta` says is billed (nanodollars), or None: Anthropic's
+    says nothing of it, that of servers which speak its format may.
+    """
+
+    def __init__(
+        self,
+        request_id: str,
+        *,
+        max_record_bytes: int = 32 * 1024 * 1024,
+        reported_cost: Callable[[Mapping[str, Any]], int | None] = _no_cost,
+    ) -> None:
         self.emitted = Emitted()
         self.facts = AnswerFacts()
         self.started = False
@@ -41,6 +55,7 @@ class AnthropicStream:
         self.error: StreamError | None = None
         self.failure: GatewayError | None = None  # its own error events go on word for word
         self._request_id = request_id
+        self._reported_cost = reported_cost
         self._splitter = SseSplitter(max_record_bytes=max_record_bytes)
         self._usage: dict[str, Any] = {}
         self._open_block: int | None = None
@@ -158,6 +173,9 @@ class AnthropicStream:
     def _read_message_delta(self, document: dict[str, Any]) -> None:
         usage = _object(document, "usage")
         self._note_usage(usage)
+        cost = self._reported_cost(usage)
+        if cost is not None:
+            self.facts.reported_cost = cost
         stop_reason = _object(document, "delta").get("stop_reason")
         if isinstance(stop_reason, str) and stop_reason:
             self.facts.stop_reason = stop_reason
