@@ -12,6 +12,7 @@ from tests.clients.client_program import ClientProgram
 from tests.clients.installations import HOW_TO_INSTALL, node_modules, old_anthropic
 from tests.clients.served_gateway import ServedGateway
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
+from tests.stand_ins.chat_upstream import ChatUpstream
 from tests.stand_ins.openai_upstream import OpenAIUpstream
 
 HERE = Path(__file__).parent
@@ -45,6 +46,23 @@ def openai_gateway(
     """`channeling serve` as people start it who have OpenAI's key alone."""
     folder = tmp_path_factory.mktemp("openai")
     with ServedGateway(None, folder, openai_base_url=openai_upstream.sdk_base_url) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def openrouter_upstream() -> Iterator[ChatUpstream]:
+    """The stand-in for OpenRouter of every client test on its models."""
+    with ChatUpstream() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="session")
+def openrouter_gateway(
+    openrouter_upstream: ChatUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedGateway]:
+    """`channeling serve` as people start it who have OpenRouter's key alone."""
+    folder = tmp_path_factory.mktemp("openrouter")
+    with ServedGateway(None, folder, openrouter_base_url=openrouter_upstream.sdk_base_url) as served:
         yield served
 
 

@@ -17,6 +17,7 @@ from channeling.auth.mint import mint_token
 
 PROVIDER_KEY = "sk-ant-of-the-project"
 OPENAI_KEY = "sk-proj-of-the-project"
+OPENROUTER_KEY = "sk-or-of-the-project"
 _DAY_S = 86_400
 # What could change the server under test, were it set in the shell that the tests run in.
 _FOREIGN = ("CHANNELING_", "ANTHROPIC_", "OPENAI_", "OPENROUTER_", "AWS_")
@@ -32,6 +33,7 @@ class ServedGateway:
     anthropic_base_url: str | None
     folder: Path
     openai_base_url: str | None = None
+    openrouter_base_url: str | None = None
 
     def __enter__(self) -> Self:
         command = [str(Path(sys.executable).parent / "channeling"), "serve", "--port", "0", "--json"]
@@ -45,6 +47,9 @@ class ServedGateway:
         if self.openai_base_url is not None:
             environ["CHANNELING_OPENAI_BASE_URL"] = self.openai_base_url
             environ["OPENAI_API_KEY"] = OPENAI_KEY
+        if self.openrouter_base_url is not None:
+            environ["CHANNELING_OPENROUTER_BASE_URL"] = self.openrouter_base_url
+            environ["OPENROUTER_API_KEY"] = OPENROUTER_KEY
         self.log = self.folder / "serve.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(

@@ -16,6 +16,8 @@ from tests.docs.pages import ROOT, Block, blocks_of
 PAGE = ROOT / "docs" / "clients.md"
 ADDRESS = "https://channeling.example.com"
 TOKEN = "YOUR_TOKEN"
+# It would ask ten times more and wait longer each time, for minutes in all.
+CLAUDE_CODE_RETRIES = 2
 _TIMEOUT_S = 60
 
 
@@ -37,6 +39,7 @@ class Asked:
             "TOKEN": self.token,
             # Clients that would report on themselves to their makers are not to, out of a test.
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_MAX_RETRIES": str(CLAUDE_CODE_RETRIES),
             "CONTINUE_TELEMETRY_ENABLED": "0",
         }
 
@@ -89,11 +92,10 @@ def curl(asked: Asked) -> str:
     return run(["bash", "-c", script], asked)
 
 
-class PythonSnippets:
-    """A Python that runs a section's snippet; one process for all of them."""
+class PythonProcess:
+    """A Python that runs one text after the other: importing what they need takes longer than they do."""
 
-    def __init__(self, python: Path, heading: str) -> None:
-        [self._code] = shown(heading, "python")
+    def __init__(self, python: Path) -> None:
         self._process = subprocess.Popen(
             [python, Path(__file__).parent / "snippet_runner.py"],
             env={"PATH": os.environ["PATH"]},
@@ -102,17 +104,27 @@ class PythonSnippets:
             text=True,
         )
 
-    def __call__(self, asked: Asked) -> str:
+    def run(self, code: str, variables: Mapping[str, str]) -> str:
+        """Run Python with environment variables; return what it prints, and the line of an error that ends it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        line = {"code": self._code, "variables": {"URL": asked.base_url, "TOKEN": asked.token}}
-        self._process.stdin.write(json.dumps(line) + "\n")
+        self._process.stdin.write(json.dumps({"code": code, "variables": dict(variables)}) + "\n")
         self._process.stdin.flush()
         return str(json.loads(self._process.stdout.readline())["printed"])
 
     def close(self) -> None:
         """End the process."""
         self._process.communicate(timeout=20)
+
+
+def python(heading: str, process: PythonProcess) -> Callable[[Asked], str]:
+    """Return what runs a section's snippet in a Python that has what it imports."""
+
+    def run_it(asked: Asked) -> str:
+        [code] = shown(heading, "python")
+        return process.run(code, {"URL": asked.base_url, "TOKEN": asked.token})
+
+    return run_it
 
 
 def typescript(heading: str) -> Callable[[Asked], str]:
@@ -130,15 +142,13 @@ def typescript(heading: str) -> Callable[[Asked], str]:
     return run_it
 
 
-def claude(asked: Asked, settings: str, **variables: str) -> str:
+def claude(asked: Asked, settings: str) -> str:
     """Run the section's command with a settings file and nothing else."""
     [command] = shown("Claude Code", "sh")
     folder = asked.home / ".claude"
     folder.mkdir(exist_ok=True)
     (folder / "settings.json").write_text(asked.filled_in(settings), "utf-8")
-    return run(
-        ["bash", "-c", command], asked, PATH=_path_with("claude", claude_code(), asked.home), **variables
-    )
+    return run(["bash", "-c", command], asked, PATH=_path_with("claude", claude_code(), asked.home))
 
 
 def claude_with_a_token(asked: Asked) -> str:

@@ -16,10 +16,12 @@ from tests.clients.served_gateway import PROVIDER_KEY, ServedGateway
 from tests.clients.third_party import page_clients
 from tests.clients.third_party.page_clients import (
     ADDRESS,
+    CLAUDE_CODE_RETRIES,
     PAGE,
     PROGRAMS,
     Asked,
-    PythonSnippets,
+    PythonProcess,
+    python,
     python_of,
     quotes,
     seen_by_users,
@@ -43,7 +45,7 @@ TRIES_WHERE_HELD = {
     "TypeScript": 3,
     "LangChain": 3,
     "AI SDK": 3,
-    "Claude Code": 11,
+    "Claude Code": 1 + CLAUDE_CODE_RETRIES,
 }
 # What the request that holds the budget may write, at $15 a million: far more than any client here asks for.
 HOLDER_TOKENS, HOLDER_MICROUSD = 64_000, 960_000
@@ -57,14 +59,15 @@ Client = Callable[[Asked], str]
 def client() -> Iterator[Callable[[str], Client]]:
     """Return what runs a section's client; the Pythons are started once, when they are first asked for."""
     with ExitStack() as closing:
-        pythons: dict[str, PythonSnippets] = {}
+        pythons: dict[str, Client] = {}
 
         def of(heading: str) -> Client:
             if heading not in PYTHON:
                 return PROGRAMS[heading]
             if heading not in pythons:
-                pythons[heading] = PythonSnippets(python_of(heading), heading)
-                closing.callback(pythons[heading].close)
+                process = PythonProcess(python_of(heading))
+                closing.callback(process.close)
+                pythons[heading] = python(heading, process)
             return pythons[heading]
 
         yield of
