@@ -70,6 +70,11 @@ def error_in(body: bytes) -> Mapping[str, Any]:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return {}
+    return error_object(document)
+
+
+def error_object(document: Any) -> Mapping[str, Any]:
+    """Return the error object of a JSON document, whatever its form; an empty one where there is none."""
     if not isinstance(document, dict):
         return {}
     error: Any = document.get("error")

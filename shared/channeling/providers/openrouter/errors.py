@@ -11,11 +11,10 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any
 
-import orjson
-
 from channeling.errors import GatewayError, PermissionDenied, RateLimited
 from channeling.providers.chat_completions.errors import (
     error_in,
+    error_object,
     error_of,
     error_under_200,
     replacement,
@@ -105,7 +104,7 @@ def _vendor_words(metadata: Mapping[str, Any]) -> str:
     if isinstance(raw, str):
         words = readable_words(error_in(raw.encode("utf-8", "replace")).get("message")) or _if_text(raw)
     else:
-        words = readable_words(error_in(orjson.dumps(raw)).get("message"))
+        words = readable_words(error_object(raw).get("message"))
     name = text_in(metadata, "provider_name")
     return f"{name}: {words}" if words and name else words
 
