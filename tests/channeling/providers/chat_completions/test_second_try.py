@@ -192,3 +192,11 @@ def test_answers_that_are_no_json(answer: bytes) -> None:
     assert second_body(BODY, 400, b"Unsupported parameter: temperature " + answer) == without(
         BODY, "temperature"
     )
+
+
+def test_nothing_of_openrouters_is_added() -> None:
+    """A server that was sent no details of reasoning is sent none the second time."""
+    calls = {"role": "assistant", "content": None, "tool_calls": CALLS}
+    body = {**PLAIN, "model": "gemini-3-pro", "messages": [*PLAIN["messages"], calls]}
+    missing = openai("Function call is missing a thought_signature in functionCall parts.")
+    assert second_body(body, 400, orjson.dumps(missing)) is None
