@@ -74,7 +74,7 @@ async def hold_request(
             ask,
             first,
             hold=hold,
-            count_input=lambda: _count_input(gateway, call, request, routed),
+            count_input=lambda: count_input(gateway, call, request, routed),
             now_s=call.started_ms // 1000,
             streamed=request.stream,
             without_tool_rounds=quote(count_rounds=False) if unbounded and first.has_tool_rounds else None,
@@ -136,7 +136,7 @@ def _ask(gateway: Gateway, call: Call, caller: Caller) -> HoldAsk:
     )
 
 
-async def _count_input(gateway: Gateway, call: Call, request: MessageRequest, routed: Routed) -> int | None:
+async def count_input(gateway: Gateway, call: Call, request: MessageRequest, routed: Routed) -> int | None:
     """Return the provider's own count of the input, or None where it gives none in good time."""
     counting = routed.adapter.count_call(
         request, routed.target, client_headers=call.text_headers(), query=call.query

@@ -19,7 +19,7 @@ from channeling.caller import Caller, Routed, authenticate, route_request
 from channeling.errors import GatewayError, UpstreamFailed
 from channeling.exchange import NOTICE_MS, Exchange
 from channeling.gateway import Gateway
-from channeling.hold_request import hold_request
+from channeling.hold_request import count_input, hold_request
 from channeling.message_request import MessageRequest, parse_message_request
 from channeling.output_meter import ByteRates, OutputMeter
 from channeling.provider_call import ProviderCall
@@ -51,7 +51,7 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     # Before the hold: it may not be one that can be asked.
     message_call = _message_call(call, request, routed)
     admitted = await hold_request(gateway, call, caller, request, routed, prices)
-    standing = _standing_hold(gateway, caller, request, routed, admitted)
+    standing = _standing_hold(gateway, call, caller, request, routed, admitted)
     exchange = _new_exchange(gateway, request, admitted)
     with gateway.outputs.running(caller.project.project_id, routed.target.model, standing.least_tokens):
         unsent = await _relay(
@@ -107,7 +107,12 @@ def _message_call(
 
 
 def _standing_hold(
-    gateway: Gateway, caller: Caller, request: MessageRequest, routed: Routed, admitted: Admitted
+    gateway: Gateway,
+    call: Call,
+    caller: Caller,
+    request: MessageRequest,
+    routed: Routed,
+    admitted: Admitted,
 ) -> StandingHold:
     elastic = request.stream and gateway.enforcement_of(caller.project) == "elastic"
     return StandingHold(
@@ -117,6 +122,7 @@ def _standing_hold(
         clock=gateway.doors.clock,
         monotonic_s=asyncio.get_running_loop().time,
         hold_lifetime_s=gateway.settings.hold_lifetime_s,
+        count_input=lambda: count_input(gateway, call, request, routed),
     )
 
 

@@ -44,6 +44,9 @@ class Holding(Protocol):
     def input_is_known(self, counts: TokenCounts) -> None:
         """The stream has said what its input is billed as. Called once."""
 
+    def input_is_untold(self) -> None:
+        """Something has come, and none of it says what the input is billed as."""
+
     async def keeps_up(self, emitted: Emitted) -> bool:
         """Hold more where it is needed; return False where the stream is to be cut now."""
 
@@ -164,9 +167,12 @@ async def _pass_on(
                 data = _take(await reading.next(limits, cut), stream)
             except Silence:
                 data = b"" if cut.done() else PING
-            if not input_is_known and stream.facts.usage is not None and not stream.ended:
-                holding.input_is_known(stream.facts.usage)
-                input_is_known = True
+            if not input_is_known and not stream.ended:
+                if stream.facts.usage is not None:
+                    holding.input_is_known(stream.facts.usage)
+                    input_is_known = True
+                else:
+                    holding.input_is_untold()
             if data and data != PING and exchange.first_token_ms is None:
                 exchange.first_token_ms = call.clock.now_ms()
             if not stream.ended and (cut.done() or not await holding.keeps_up(stream.emitted)):

@@ -1,4 +1,4 @@
-"""A request's hold while its answer comes: lowered when the input is known, raised ahead of what a stream writes.
+"""A request's hold while its answer comes: lowered when its input is known, raised ahead of what a stream writes.
 
 A stream under elastic enforcement holds what it is expected to write. While it writes, a meter says what it may
 have cost by now, and more is held before that is used up; when no more is to be had, the stream is to be cut.
@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from channeling.admit import Admitted
+from channeling.admit import Admitted, CountInput
 from channeling.budgets.hold_id import hold_started_s
 from channeling.budgets.item import BudgetItem
+from channeling.budgets.quote import Quote
 from channeling.budgets.store import BudgetStore, Hold, Refused, window_of
 from channeling.clock import Clock
 from channeling.errors import StoreUnavailable
 from channeling.exchange import NOTICE_MS
+from channeling.limited_wait import cancel
 from channeling.output_meter import OutputMeter, ahead_tokens
 from channeling.pricing.bound import tokens_within
 from channeling.providers.answer_stream import Emitted
@@ -47,7 +49,8 @@ class _Change:
 
 class StandingHold:
     """Holds what `admit` admitted, until `last` is asked for. `meter` is None where the hold need not grow;
-    `monotonic_s` tells a time that only passes, in seconds."""
+    `monotonic_s` tells a time that only passes, in seconds; `count_input` asks the provider how many tokens the
+    input has."""
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class StandingHold:
         clock: Clock,
         monotonic_s: Callable[[], float],
         hold_lifetime_s: int,
+        count_input: CountInput,
     ) -> None:
         self.meter = meter
         self._monotonic_s = monotonic_s
@@ -70,6 +74,8 @@ class StandingHold:
         self._expires_s = hold_started_s(self._hold.hold_id) + hold_lifetime_s
         self._most = admitted.quote.max_tokens if admitted.max_tokens is None else admitted.max_tokens
         self._covered = admitted.covered_tokens
+        self._count_input: CountInput | None = count_input
+        self._counting: asyncio.Task[None] | None = None
         self._change: asyncio.Task[_Change] | None = None
         self._refused: _Refusal | None = None
         self._asked_s = float("-inf")
@@ -80,14 +86,15 @@ class StandingHold:
         if self._quote.has_tool_rounds or self._change is not None:
             return
         known = min(self._quote.input_tokens, counts.total_input_tokens)
-        self._quote = replace(self._quote, input_tokens=known)
-        window = self._item.window
-        if window is None or (self._limit - window.committed) * 2 >= self._limit:
-            self._covered = self._covered_by(self._hold)
-            return
-        amount = self._quote.amount(self._covered)
-        if amount < self._hold.amount:
-            self._change = asyncio.ensure_future(self._lower_to(amount))
+        self._use_input(replace(self._quote, input_tokens=known))
+
+    def input_is_untold(self) -> None:
+        """The stream has begun, and has not said what its input is billed as: some providers say so at the end
+        alone. Where others may wait for what is held, the input is counted meanwhile, once."""
+        count_input, self._count_input = self._count_input, None
+        held = self._hold.amount
+        if count_input is not None and not self._has_plenty() and self._quote.is_worth_counting_in(held):
+            self._counting = asyncio.ensure_future(self._count(count_input))
 
     def begin(self) -> None:
         """The provider has begun to answer."""
@@ -138,10 +145,34 @@ class StandingHold:
 
     async def last(self) -> Hold:
         """Return the hold as it stands now."""
+        if self._counting is not None:
+            await cancel(self._counting)
         if self._change is not None:
             await asyncio.wait({self._change})
             self._take_change()
         return self._hold
+
+    def _has_plenty(self) -> bool:
+        window = self._item.window
+        return window is None or (self._limit - window.committed) * 2 >= self._limit
+
+    def _use_input(self, quote: Quote) -> None:
+        self._quote = quote
+        if self._has_plenty():
+            self._covered = self._covered_by(self._hold)
+            return
+        amount = quote.amount(self._covered)
+        if amount < self._hold.amount:
+            self._change = asyncio.ensure_future(self._lower_to(amount))
+
+    async def _count(self, count_input: CountInput) -> None:
+        counted = await count_input()
+        if counted is None:
+            return
+        while self._change is not None:
+            await asyncio.wait({self._change})
+            self._take_change()
+        self._use_input(self._quote.counted(counted))
 
     def _is_gone(self) -> bool:
         return self._refused == "gone"

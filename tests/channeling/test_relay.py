@@ -66,6 +66,8 @@ class SpentInSilence:
 
     def input_is_known(self, counts: TokenCounts) -> None: ...
 
+    def input_is_untold(self) -> None: ...
+
     async def keeps_up(self, emitted: Emitted) -> bool:
         return not self.looked
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from channeling.admit import Admitted
+from channeling.admit import Admitted, CountInput
 from channeling.budgets.admission import Held
 from channeling.budgets.quote import Quote
 from channeling.budgets.settlement import end_hold
@@ -28,6 +28,10 @@ INPUT = 100
 A_TOKEN_A_BYTE = ByteRates(usual=1_000, top=1_000)
 
 
+async def never_counted() -> int | None:
+    raise AssertionError("nothing is to be counted here")
+
+
 @dataclass
 class Stream:
     """A standing hold with the stream that writes under it; times are set."""
@@ -41,6 +45,10 @@ class Stream:
         self.now[0] += after_s
         return await self.standing.keeps_up(self.emitted)
 
+    async def counted(self) -> None:
+        assert self.standing._counting is not None
+        await self.standing._counting
+
     async def settled_change(self) -> int:
         return (await self.standing.last()).amount
 
@@ -53,8 +61,10 @@ async def stream_of(
     max_tokens: int = 32_000,
     budgets: BudgetStore | None = None,
     top_tokens_per_s: int = 100,
+    input_tokens: int = INPUT,
+    count_input: CountInput = never_counted,
 ) -> Stream:
-    quote = Quote(INPUT, RATE, RATE, max_tokens, least_tokens=64)
+    quote = Quote(input_tokens, RATE, RATE, max_tokens, least_tokens=64)
     held = await protocol.held(quote.amount(expected), protocol.ask(limit=limit, enforcement="elastic"))
     now = [0.0]
     standing = StandingHold(
@@ -64,6 +74,7 @@ async def stream_of(
         clock=protocol.clock,
         monotonic_s=lambda: now[0],
         hold_lifetime_s=HOLD_LIFETIME_S,
+        count_input=count_input,
     )
     standing.begin()
     return Stream(standing, now)
@@ -221,6 +232,110 @@ async def test_input_that_was_not_needed_is_given_back_when_money_is_short(proto
     stream = await stream_of(protocol, limit=1_500, expected=1_000)
     stream.standing.input_is_known(TokenCounts(input_tokens=20))
     assert await stream.settled_change() == 1_020
+
+
+def counts(*answers: int | None) -> tuple[CountInput, list[int | None]]:
+    """Return a provider's count that answers these in turn, and those that it has answered."""
+    left, told = list(answers), []
+
+    async def count_input() -> int | None:
+        told.append(left.pop(0))
+        return told[-1]
+
+    return count_input, told
+
+
+async def test_input_that_is_told_at_the_end_is_counted_meanwhile_when_money_is_short(
+    protocol: Protocol,
+) -> None:
+    """With less than half free: once, with the counter's margin, and what that leaves is given back."""
+    count_input, told = counts(2_000)
+    stream = await stream_of(
+        protocol, limit=15_000, expected=1_000, input_tokens=10_000, count_input=count_input
+    )
+    for _ in range(3):
+        stream.standing.input_is_untold()
+        assert await stream.writes(10)
+    await stream.counted()
+    assert await stream.settled_change() == 2_000 + 100 + 1_000 + 1_000
+    assert list((await held_by(protocol)).values()) == [4_100]
+    assert told == [2_000]
+    assert await stream.writes(930)
+    assert await stream.settled_change() > 4_100  # it grows from there as it would have
+
+
+@pytest.mark.parametrize(
+    ("limit", "input_tokens"),
+    [
+        pytest.param(10**6, 10_000, id="money is free"),
+        pytest.param(1_500, INPUT, id="the bound is hardly more than the margin of a count"),
+    ],
+)
+async def test_input_is_not_counted_where_that_helps_nobody(
+    protocol: Protocol, limit: int, input_tokens: int
+) -> None:
+    stream = await stream_of(protocol, limit=limit, expected=1_000, input_tokens=input_tokens)
+    held = await held_by(protocol)
+    stream.standing.input_is_untold()
+    assert await stream.writes(10)
+    await stream.standing.last()
+    assert await held_by(protocol) == held
+
+
+async def test_a_count_that_fails_leaves_the_hold(protocol: Protocol) -> None:
+    count_input, told = counts(None)
+    stream = await stream_of(
+        protocol, limit=15_000, expected=1_000, input_tokens=10_000, count_input=count_input
+    )
+    stream.standing.input_is_untold()
+    await stream.counted()
+    assert await stream.settled_change() == 11_000
+    assert told == [None]
+
+
+async def test_a_stream_that_ends_does_not_wait_for_its_count(protocol: Protocol) -> None:
+    """The count is given up, and the hold is what it was."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def count_input() -> int | None:
+        begun.set()
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            ended.set()
+
+    stream = await stream_of(
+        protocol, limit=15_000, expected=1_000, input_tokens=10_000, count_input=count_input
+    )
+    stream.standing.input_is_untold()
+    await begun.wait()
+    assert await stream.settled_change() == 11_000
+    assert ended.is_set()
+
+
+async def test_a_count_waits_for_a_change_that_is_under_way(protocol: Protocol) -> None:
+    """More was just asked for: the hold is lowered from what that made of it, and is what the store says."""
+
+    class Waits(BudgetStore):
+        go_on = asyncio.Event()
+
+        async def change_hold(self, hold, amount, *, limit):  # type: ignore[no-untyped-def]
+            await self.go_on.wait()
+            return await super().change_hold(hold, amount, limit=limit)
+
+    budgets = Waits(protocol.budgets._dynamodb, protocol.budgets._table)
+    count_input, _ = counts(2_000)
+    stream = await stream_of(
+        protocol, limit=15_000, expected=1_000, input_tokens=10_000, count_input=count_input, budgets=budgets
+    )
+    assert await stream.writes(940)  # asks for more
+    stream.standing.input_is_untold()
+    await asyncio.sleep(0)
+    budgets.go_on.set()
+    await stream.counted()
+    hold = await stream.standing.last()
+    assert await held_by(protocol) == {hold.hold_id: hold.amount}
+    assert 3_100 + 940 < hold.amount < 11_000
 
 
 @pytest.mark.parametrize("applies", [True, False], ids=["applied", "not applied"])

@@ -70,10 +70,14 @@ class Quote:
     @property
     def is_worth_counting(self) -> bool:
         """Whether the provider's own count of the input may lower the quote by something that matters."""
+        return self.is_worth_counting_in(self.amount())
+
+    def is_worth_counting_in(self, held: int) -> bool:
+        """Whether the provider's own count may lower what is held, in nanodollars, by something that matters."""
         return (
             self.is_countable
             and self.input_tokens > _LEAST_TOKENS_WORTH_COUNTING
-            and self.input_amount * _LEAST_SHARE_WORTH_COUNTING >= self.amount()
+            and self.input_amount * _LEAST_SHARE_WORTH_COUNTING >= held
         )
 
     def tokens_within(self, room: int) -> int | None:

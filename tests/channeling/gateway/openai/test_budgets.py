@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -244,3 +245,64 @@ def test_the_common_request_costs_one_write_before_and_two_after(
     answer = client.post("/v1/messages", json=message(stream=True, max_tokens=32_000), headers=headers)
     assert b"message_stop" in answer.content
     assert gateway.store_calls() == Counter({("update", "budgets"): 2, ("put", "usage"): 1})
+
+
+LARGE = [{"role": "user", "content": "word " * 20_000}]  # 100 KB, of 25,000 tokens
+LARGE_SCRIPT = Script((Message("One two three."),), input_tokens=25_000)
+
+
+def test_a_large_input_is_counted_while_its_answer_runs_so_that_others_need_not_wait(
+    gateway: GatewayServer, upstream: OpenAIUpstream
+) -> None:
+    """OpenAI says at the end alone what an input was billed as; until then it is held at a token a byte, which
+    leaves no room for a second request, and after its count does."""
+    limit = 450_000
+    body = message(max_tokens=1_000, stream=True, messages=LARGE)
+    headers = {"x-api-key": gateway.token(limit_microusd=limit)}
+    upstream.script = replace(LARGE_SCRIPT, gated=True)
+    with httpx.stream("POST", f"{gateway.base_url}/v1/messages", json=body, headers=headers) as answer:
+        chunks = answer.iter_bytes()
+        upstream.release(1)
+        first = next(chunks)
+        upstream.script = LARGE_SCRIPT
+        for _ in range(200):
+            second = post(gateway, limit, max_tokens=1_000, messages=LARGE)
+            if second.status_code == 200:
+                break
+            assert second.json()["error"]["message"].startswith("AI budget is held by requests in flight")
+        assert second.status_code == 200
+        upstream.release()
+        read_strictly(first + b"".join(chunks))
+    assert gateway.assert_settled() == 2 * (25_000 * INPUT + 3 * OUTPUT)
+
+
+def test_a_large_input_is_not_counted_and_no_more_is_written_where_money_is_free(
+    gateway: GatewayServer, upstream: OpenAIUpstream
+) -> None:
+    post(gateway, 5_000_000)
+    gateway.store_calls()
+    upstream.reset()
+    upstream.script = LARGE_SCRIPT
+    assert post(gateway, 5_000_000, stream=True, max_tokens=1_000, messages=LARGE).status_code == 200
+    assert gateway.store_calls() == Counter({("update", "budgets"): 2, ("put", "usage"): 1})
+    assert [seen.path for seen in upstream.requests] == ["/v1/responses"]
+
+
+def test_with_little_free_the_count_costs_one_write(gateway: GatewayServer, upstream: OpenAIUpstream) -> None:
+    """The hold is lowered once; the stream, which is short, asks for nothing else."""
+    post(gateway, 450_000)
+    gateway.store_calls()
+    upstream.reset()
+    upstream.script = replace(LARGE_SCRIPT, gated=True)
+    body = message(max_tokens=1_000, stream=True, messages=LARGE)
+    headers = {"x-api-key": gateway.token(limit_microusd=450_000)}
+    with httpx.stream("POST", f"{gateway.base_url}/v1/messages", json=body, headers=headers) as answer:
+        chunks = answer.iter_bytes()
+        upstream.release(1)
+        first = next(chunks)
+        upstream.wait_until(lambda requests: len(requests) == 2)
+        upstream.release()
+        read_strictly(first + b"".join(chunks))
+    calls = gateway.store_calls()
+    assert calls - Counter({("update", "budgets"): 3, ("put", "usage"): 1}) == Counter()
+    assert sorted(seen.path for seen in upstream.requests) == ["/v1/responses", "/v1/responses/input_tokens"]
