@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from channeling.errors import UpstreamFailed
 from channeling.providers.answer_stream import Emitted
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.chat_completions.reasoning_details import ReasoningDetails
@@ -74,7 +77,11 @@ class ReasoningItem(OutputItem):
         text = "" if details else self._part(self.TEXT).so_far
         if cut_off or not (details or text):
             return  # what the limit cut off is no reasoning that could be taken back
-        signature = seal(SealedReasoning(self._terms.upstream_model, details, text, self._text_key))
+        reasoning = SealedReasoning(self._terms.upstream_model, details, text, self._text_key)
+        try:
+            signature = seal(reasoning)
+        except orjson.JSONEncodeError as error:
+            raise too_deep("reasoning") from error
         if self._terms.keeps_thinking or self._terms.shows_thinking:
             self.writes.append(("signature", signature))
         elif self._details.must_return:
@@ -92,3 +99,8 @@ class CallItem(FunctionCallItem):
         """Whether its arguments are a JSON object, which nothing can follow."""
         so_far = self._part(self.ARGUMENTS).so_far
         return bool(so_far.strip()) and arguments_object(so_far) is not None
+
+
+def too_deep(what: str) -> UpstreamFailed:
+    """Return the error of JSON that could be read, and is nested too deeply to be written again."""
+    return UpstreamFailed(f"the upstream provider sent {what} that is nested too deeply")

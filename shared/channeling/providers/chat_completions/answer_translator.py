@@ -192,9 +192,10 @@ class ChatTranslator(TranslatedAnswer):
     def _end(self) -> None:
         """End by the finish reason. A call makes it `tool_use`, whatever else there is: a client runs tools for
         that reason alone; without a call that reason would leave it waiting."""
+        reason = self._reason or ""
+        self._finish_items(reason)  # more may have come after the finish reason
         if self.writer.ended:
             return
-        reason = self._reason or ""
         outcome = outcome_of(reason)
         if outcome in (None, "failed"):
             raise UpstreamFailed(f"the upstream provider left the answer incomplete: {reason}")

@@ -13,7 +13,7 @@ import orjson
 from channeling.errors import UpstreamFailed
 from channeling.providers.answer_stream import Emitted
 from channeling.providers.answer_terms import AnswerTerms
-from channeling.providers.chat_completions.answer_items import CallItem
+from channeling.providers.chat_completions.answer_items import CallItem, too_deep
 from channeling.providers.message_ids import tool_use_id
 
 
@@ -91,7 +91,10 @@ def _arguments(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return orjson.dumps(value).decode()
+        try:
+            return orjson.dumps(value).decode()
+        except orjson.JSONEncodeError as error:
+            raise too_deep("arguments of a tool call") from error
     if not isinstance(value, str):
         raise UpstreamFailed("the upstream provider sent arguments of a tool call that are no text")
     return value
