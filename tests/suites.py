@@ -114,7 +114,7 @@ SUITES = (
     ),
     Suite(
         "third-party",
-        "every client that the clients page shows, as it is shown there, at work and refused",
+        "every client that the clients page shows, at work and refused; tools by LangChain and the AI SDK on each provider",
         60,
         ("tests/clients/third_party", "-n", "2", "--dist", "loadfile"),
         fetch=fetched_tools.clients_of_the_page,
