@@ -315,10 +315,10 @@ class Completion:
             shown = next((key for key in ("text", "summary") if detail.get(key)), None)
             rest: Json = {key: value for key, value in detail.items() if key not in (shown, "signature")}
             if shown is None:
-                details.append({**detail})
+                details.append({**detail, "index": index})
                 yield self._chunk({"reasoning_details": [{**detail, "index": index}]})
                 continue
-            details.append({**rest, shown: ""})
+            details.append({**rest, shown: "", "index": index})
             for piece in _words(str(detail[shown])):
                 if not self._spend():
                     return

@@ -106,6 +106,7 @@ class GatewayServer:
     # Whose token, budget and records are meant where none is named.
     user: str = "user-1"
     openai_base_url: str = "http://127.0.0.1:9/v1"
+    openrouter_base_url: str = "http://127.0.0.1:9/api/v1"
 
     def __enter__(self) -> Self:
         self._dynamodb = BotocoreDynamoDB(self.store.client())
@@ -117,7 +118,7 @@ class GatewayServer:
                 base_urls={
                     "anthropic": self.anthropic_base_url,
                     "openai": self.openai_base_url,
-                    "openrouter": "http://127.0.0.1:9/api/v1",
+                    "openrouter": self.openrouter_base_url,
                 },
             ),
             **self.settings_changes,

@@ -200,7 +200,7 @@ def test_a_server_that_is_not_openrouter_knows_nothing_of_its_own(stand_in: Chat
 
 def test_reasoning_details_go_back_as_they_came(stand_in: ChatUpstream) -> None:
     whole = post(stand_in, model="stand-in/gemini").json()["choices"][0]["message"]
-    assert whole["reasoning_details"] == list(GEMINI_DETAILS)
+    assert whole["reasoning_details"] == [{**one, "index": i} for i, one in enumerate(GEMINI_DETAILS)]
     calls = whole["tool_calls"]
     results = [{**RESULT, "tool_call_id": call["id"]} for call in calls]
     replay = {"role": "assistant", "content": None, "tool_calls": calls}
