@@ -106,7 +106,7 @@ SUITES = (
     ),
     Suite(
         "node-clients",
-        "the official TypeScript SDK and Claude Code, on both providers, and TypeScript in the documentation",
+        "the official TypeScript SDK and Claude Code, on all three providers, and TypeScript in the documentation",
         60,
         ("tests",),
         "node",
@@ -114,7 +114,7 @@ SUITES = (
     ),
     Suite(
         "third-party",
-        "every client that the clients page shows, at work and refused; tools by LangChain and the AI SDK on each provider",
+        "the clients page, client by client, at work and refused; tools by LangChain and the AI SDK on each provider",
         60,
         ("tests/clients/third_party", "-n", "2", "--dist", "loadfile"),
         fetch=fetched_tools.clients_of_the_page,
