@@ -118,8 +118,8 @@ def test_a_client_that_leaves_ends_the_call(
     client: httpx.Client, gateway: GatewayServer, upstream: ChatUpstream
 ) -> None:
     upstream.script = Script((Text(TEXT),), gated=True)
+    upstream.release(3)
     with client.stream("POST", "/v1/messages", json=message(stream=True)) as answer:
-        upstream.release(3)
         assert next(answer.iter_bytes())
     upstream.wait_until(lambda requests: requests[0].client_left)
     gateway.wait_until_settled()
