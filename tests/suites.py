@@ -114,7 +114,7 @@ SUITES = (
     ),
     Suite(
         "third-party",
-        "the clients page, client by client, at work and refused; tools by LangChain and the AI SDK on each provider",
+        "the clients page, each client at work and refused; tools by LangChain and the AI SDK on each provider",
         60,
         ("tests/clients/third_party", "-n", "2", "--dist", "loadfile"),
         fetch=fetched_tools.clients_of_the_page,
