@@ -1,6 +1,8 @@
 """Whatever OpenAI does, the client hears of it in Anthropic's shape and words, and nothing stays held."""
 
+import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -280,3 +282,35 @@ def test_a_search_that_was_not_asked_for_does_not_break_the_answer(
     answer = client.post("/v1/messages", json=message())
     assert answer.status_code == 200
     assert answer.json()["content"][-1]["text"] == "Found."
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+def test_what_is_compressed_comes_down_plain(
+    client: httpx.Client, gateway: GatewayServer, upstream: OpenAIUpstream, stream: bool
+) -> None:
+    """A proxy before the provider may compress, asked or not: answers and errors come down as they are read."""
+    error = error_script(400, None, "Bad things.", ("content-encoding", "gzip"), kind="invalid_request_error")
+    upstream.then(
+        Script((Message(TEXT),), compress=True), replace(error, body=gzip.compress(error.body or b""))
+    )
+    answer = client.post("/v1/messages", json=message(stream=stream))
+    text = read_strictly(answer.content).text if stream else answer.json()["content"][0]["text"]
+    refused = client.post("/v1/messages", json=message(stream=stream))
+    assert (text, refused.json()["error"]["message"]) == (TEXT, "Bad things.")
+    assert not {"content-encoding"} & (answer.headers.keys() | refused.headers.keys())
+    gateway.assert_settled()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+def test_a_refusal_is_an_answer_and_is_asked_for_once(
+    client: httpx.Client, gateway: GatewayServer, upstream: OpenAIUpstream, stream: bool
+) -> None:
+    """Asked again the model would refuse again, and be billed again."""
+    upstream.script = Script((Message(refusal="I will not."),), input_tokens=10)
+    answer = client.post("/v1/messages", json=message(stream=stream))
+    said = read_strictly(answer.content).message if stream else answer.json()
+    assert said["stop_reason"] == "refusal"
+    assert said["stop_details"] == {"type": "refusal", "category": None, "explanation": "I will not."}
+    assert said["content"][0]["text"] == "I will not."
+    assert len(upstream.requests) == 1
+    assert gateway.assert_settled() == 10 * INPUT + 3 * OUTPUT

@@ -158,7 +158,15 @@ def test_credentials_and_headers_of_the_client_never_reach_openai(
     assert (seen.path, seen.query) == ("/v1/responses", "")
     assert seen.header("authorization") == f"Bearer {OPENAI_KEY}"
     everything = json.dumps(seen.headers).encode() + seen.body
-    for secret in (token, "sk-ant-api03-somebody", HMAC_SECRET, "session=of", "203.0.113.9", "claude-cli"):
+    for secret in (
+        token,
+        "sk-ant-api03-somebody",
+        HMAC_SECRET,
+        "session=of",
+        "203.0.113.9",
+        "claude-cli",
+        "2025-06-27",
+    ):
         assert secret.encode() not in everything
     assert b"somebody@example.com" not in seen.body
 
