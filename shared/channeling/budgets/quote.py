@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest
-from channeling.pricing.allowances import IMAGE_TOKENS, allowance_tokens
+from channeling.pricing.allowances import IMAGE_TOKENS, UNASKED_SEARCH_TOKENS, allowance_tokens
 from channeling.pricing.bound import (
     PossibleTerms,
     amount_nanousd,
@@ -102,12 +102,13 @@ def quote_request(
     count_rounds: bool = True,
     image_tokens: int = IMAGE_TOKENS,
     keeps_state: bool = True,
+    unasked_searches: int = 0,
 ) -> Quote:
     """Quote a request that any of `prices` may be billed at: its model's, its fallbacks', its advisors'.
 
     `max_tokens` is the most output that the provider can be made to bill, `least_tokens` the least of use,
     `image_tokens` the most input that an image can become. Without `keeps_state` nothing is kept or compacted at
-    the provider, whatever the request says of it.
+    the provider, whatever the request says of it. `unasked_searches` of the web come with the model.
 
     Without `count_rounds` what server tools bring in is left out: for projects that allow that. Raises
     InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
@@ -117,6 +118,7 @@ def quote_request(
     input_tokens = len(request.raw) + allowance_tokens(
         _tool_types(request), request.image_count, image_tokens=image_tokens
     )
+    input_tokens += unasked_searches * UNASKED_SEARCH_TOKENS
     has_state = request.has_provider_state and keeps_state
     if request.has_unmeasured_sources or has_state:
         input_tokens = max(input_tokens, context_window)
@@ -134,7 +136,7 @@ def quote_request(
         output_rate=max(dearest_output_rate(price, possible) for price in prices),
         max_tokens=max_tokens,
         least_tokens=least_tokens,
-        fees=searches * max(price.web_search_nanousd for price in prices),
+        fees=(searches + unasked_searches) * max(price.web_search_nanousd for price in prices),
         has_tool_rounds=bool(rounds),
         is_countable=not rounds and not has_state,
     )

@@ -40,10 +40,12 @@ class PriceBook:
         """Return the price of a model at a time (epoch seconds); it never fails.
 
         An OpenRouter model whose name ends in `:free` costs nothing, before anything else is looked at
-        (openrouter.ai/docs/guides/routing/model-variants/free).
+        (openrouter.ai/docs/guides/routing/model-variants/free), but for its searches of the web
+        (openrouter.ai/docs/guides/features/web-search, "extra costs, even with free models").
         """
         if self._is_free(provider, model):
-            return self._named(ModelPrice(provider, model, model, "free", flat_rates(_FREE)), at_s)
+            free = ModelPrice(provider, model, model, "free", flat_rates(_FREE))
+            return self._named(replace(free, web_search_nanousd=UNLISTED_WEB_SEARCH_NANOUSD[provider]), at_s)
         listed = self._listed(provider, model, at_s)
         for prices, source in ((self.project_prices, "custom"), (self.global_prices, "global")):
             matching = [price for price in prices if price.matches(provider, model, at_s)]

@@ -81,6 +81,9 @@ class ProviderAdapter(Protocol):
     def greatest_image_tokens(self, model: str) -> int:
         """Return the most input tokens that the upstream `model` makes of one image in the body."""
 
+    def unasked_searches(self, model: str) -> int:
+        """Return how often the web is searched, and that billed, because of the upstream `model`'s name alone."""
+
     def message_call(
         self,
         request: MessageRequest,

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from channeling.budgets.quote import Quote, possible_terms, quote_request
 from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest, parse_message_request
+from channeling.pricing.allowances import UNASKED_SEARCH_TOKENS
 from channeling.pricing.cost import cost_nanousd
-from channeling.pricing.model_price import ModelPrice
+from channeling.pricing.model_price import ModelPrice, Rates
+from channeling.pricing.price_book import PriceBook
 from channeling.pricing.price_table import PriceTable
 from channeling.usage.token_counts import BillingTerms, TokenCounts
 
@@ -179,6 +181,46 @@ def test_a_free_model_still_needs_something_left() -> None:
     assert offer.amount() == 1
     assert offer.tokens_within(10) == offer.max_tokens
     assert offer.tokens_within(0) is None
+
+
+def test_a_free_model_s_searches_are_held() -> None:
+    """They cost something with every model."""
+    search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
+    book = PriceBook(TABLE, (), (), Rates(1, 1, 1, 1, 1))
+    free = book.price_of("openrouter", "mistralai/devstral-2512:free", AT_S)
+
+    def amount(unasked_searches: int, **changes: Any) -> int:
+        return quote_request(
+            request(**changes),
+            [free],
+            max_tokens=1_000,
+            least_tokens=64,
+            allow_unbounded_tools=False,
+            unasked_searches=unasked_searches,
+        ).amount()
+
+    assert amount(0) == 1
+    assert amount(0, tools=[search]) == 60_000_000
+    assert amount(1) == 20_000_000
+
+
+def test_searches_that_come_with_a_model_are_read() -> None:
+    """What they find is input beyond the body, held for as such, and no rounds come of it."""
+    asked, prices = request(), [price()]
+    plain, searching = (
+        quote_request(
+            asked,
+            prices,
+            max_tokens=1_000,
+            least_tokens=64,
+            allow_unbounded_tools=False,
+            unasked_searches=count,
+        )
+        for count in (0, 1)
+    )
+    assert searching.input_tokens == plain.input_tokens + UNASKED_SEARCH_TOKENS
+    assert searching.fees == 10_000_000
+    assert not searching.has_tool_rounds
 
 
 def test_fast_speed_is_possible_where_a_fallback_asks_for_it() -> None:

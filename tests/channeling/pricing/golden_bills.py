@@ -225,9 +225,10 @@ OPENROUTER = (
          2_400_000),
     # $10 and $50: 100 × 10 + 10 × 50 = 1,500 µ$
     bill("fast", "openrouter", "anthropic/claude-opus-5-fast", tokens(100, out=10), 1_500_000),
-    # ":free": every kind at 0, searches too (openrouter.ai/docs/guides/routing/model-variants/free)
+    # ":free": every kind at 0 (openrouter.ai/docs/guides/routing/model-variants/free), but not searches: "extra
+    # costs, even with free models" (openrouter.ai/docs/guides/features/web-search): 3 × 20,000 µ$
     bill("free", "openrouter", "deepseek/deepseek-chat-v3-0324:free",
-         tokens(10**6, 10**6, 10**6, 10**6, 10**6, searches=3), 0, source="free"),
+         tokens(10**6, 10**6, 10**6, 10**6, 10**6, searches=3), 60_000_000, source="free"),
     # … before a custom price is looked at
     bill("free before custom", "openrouter", "nobody/knows:free", tokens(1_000), 0, source="free",
          project=({"model": "*", "input": "9", "output": "9"},)),

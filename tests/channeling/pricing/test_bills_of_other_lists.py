@@ -32,6 +32,7 @@ GENAI_PRICES_DIFFERS: dict[str, tuple[int | None, str]] = {
         1_275_232_500,
         "has no rate for writes of an hour; Anthropic bills them at 2 × input",
     ),
+    "openrouter: free": (0, UNLISTED_SEARCH),
     "openrouter: free before custom": (None, "knows no such model; the suffix alone makes it free for us"),
     "openrouter: search, no fee listed": (1_750_000, UNLISTED_SEARCH),
 }

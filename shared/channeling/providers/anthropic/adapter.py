@@ -50,6 +50,9 @@ class AnthropicAdapter:
     def greatest_image_tokens(self, model: str) -> int:
         return IMAGE_TOKENS
 
+    def unasked_searches(self, model: str) -> int:
+        return 0
+
     def message_call(
         self,
         request: MessageRequest,

@@ -66,6 +66,9 @@ class ChatCompletionsAdapter:
     def greatest_image_tokens(self, model: str) -> int:
         return greatest_image_tokens(model.rpartition("/")[2])
 
+    def unasked_searches(self, model: str) -> int:
+        return 0
+
     def message_call(
         self,
         request: MessageRequest,

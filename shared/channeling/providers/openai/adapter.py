@@ -66,6 +66,9 @@ class OpenAIAdapter:
     def greatest_image_tokens(self, model: str) -> int:
         return greatest_image_tokens(model)
 
+    def unasked_searches(self, model: str) -> int:
+        return 0
+
     def message_call(
         self,
         request: MessageRequest,

@@ -7,7 +7,7 @@ from channeling.providers.openrouter.answer_dialect import OPENROUTER_ANSWERS
 from channeling.providers.openrouter.attribution import attribution_headers
 from channeling.providers.openrouter.dialect import OPENROUTER
 from channeling.providers.openrouter.price_limit import PriceLimit
-from channeling.providers.openrouter.request import translate_request
+from channeling.providers.openrouter.request import searches_unasked, translate_request
 from channeling.providers.provider_adapter import Headers, UpstreamTarget
 
 # What Claude Code calls its session by (code.claude.com/docs, "Gateway protocol reference").
@@ -36,6 +36,9 @@ class OpenRouterAdapter(ChatCompletionsAdapter):
             session=next((value for name, value in client_headers if name.lower() == _SESSION_HEADER), None),
             price_limit=None if target.held_rates is None else PriceLimit(*target.held_rates),
         )
+
+    def unasked_searches(self, model: str) -> int:
+        return int(searches_unasked(model))
 
     def own_headers(self, client_headers: Headers) -> list[tuple[str, str]]:
         return attribution_headers(client_headers)

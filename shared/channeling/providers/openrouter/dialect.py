@@ -14,7 +14,7 @@ SEARCH_TOOL = "openrouter:web_search"
 # What is held for a search is the price of Exa's: $4 for 1,000 results. Native engines have prices of their own,
 # and but for Anthropic's no bound on searches (openrouter.ai/docs/guides/features/server-tools/web-search;
 # `components/websearchconfig.py`, `max_uses`).
-_SEARCH_ENGINE, _RESULTS_PER_SEARCH = "exa", 5
+SEARCH_ENGINE, RESULTS_PER_SEARCH = "exa", 5
 # "Some providers enforce a minimum of 16" (`components/chatrequest.py`, `max_tokens`).
 LEAST_OUTPUT_TOKENS = 16
 
@@ -26,9 +26,9 @@ def _reasoning(thinking: ThinkingRequest) -> Mapping[str, Any]:
 
 
 def _search_tool(asked: WebSearchTool) -> Mapping[str, Any]:
-    parameters: dict[str, Any] = {"engine": _SEARCH_ENGINE, "max_results": _RESULTS_PER_SEARCH}
+    parameters: dict[str, Any] = {"engine": SEARCH_ENGINE, "max_results": RESULTS_PER_SEARCH}
     if asked.max_uses is not None:
-        parameters |= {"max_uses": asked.max_uses, "max_total_results": asked.max_uses * _RESULTS_PER_SEARCH}
+        parameters |= {"max_uses": asked.max_uses, "max_total_results": asked.max_uses * RESULTS_PER_SEARCH}
     if asked.allowed_domains:
         parameters["allowed_domains"] = list(asked.allowed_domains)
     if asked.blocked_domains:

@@ -30,7 +30,7 @@ from channeling.providers.error_answer import Relay, Replacement
 from channeling.providers.openrouter.attribution import attribution_headers
 from channeling.providers.openrouter.cost import reported_cost
 from channeling.providers.openrouter.errors import error_answer
-from channeling.providers.openrouter.request import translate_request
+from channeling.providers.openrouter.request import searches_unasked, translate_request
 from channeling.providers.provider_adapter import Headers, MessageCall, UpstreamTarget, WholeAnswer
 from channeling.providers.usage_fields import object_in
 from channeling.upstream import UpstreamRequest
@@ -44,8 +44,11 @@ _LEADING_ELSEWHERE = ("models", "route", "fallbacks", "plugins", "provider", "pr
 
 
 def is_native_model(model: str) -> bool:
-    """Say whether OpenRouter's name for a model is one of Anthropic's."""
-    return _SLUG.match(model) is not None
+    """Say whether OpenRouter's name for a model is one of Anthropic's.
+
+    What searches the web by its name alone is translated, where the search can be bound.
+    """
+    return _SLUG.match(model) is not None and not searches_unasked(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ class NativeAnthropicAdapter:
 
     def greatest_image_tokens(self, model: str) -> int:
         return IMAGE_TOKENS
+
+    def unasked_searches(self, model: str) -> int:
+        return 0
 
     def message_call(
         self,

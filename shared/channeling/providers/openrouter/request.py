@@ -14,12 +14,13 @@ from channeling.providers.chat_completions import request as chat_completions
 from channeling.providers.chat_completions.messages import has_files
 from channeling.providers.chat_completions.request import Translation
 from channeling.providers.content_blocks import cache_control_of
-from channeling.providers.openrouter.dialect import OPENROUTER
+from channeling.providers.openrouter.dialect import OPENROUTER, RESULTS_PER_SEARCH, SEARCH_ENGINE
 from channeling.providers.openrouter.price_limit import PriceLimit
 
 # These read PDFs themselves, which is billed as input. For others OpenRouter would by default have one read at a
 # price per page, which nothing bounds (openrouter.ai/docs/guides/overview/multimodal/pdfs, "Pricing").
 _READS_FILES = re.compile(r"~?(anthropic|google|openai)/")
+_SEARCHES = "online"
 
 
 def translate_request(
@@ -61,7 +62,15 @@ def _plugins(model: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     if has_files(body["messages"]):
         engine = "native" if _READS_FILES.match(model) else "cloudflare-ai"
         plugins.append({"id": "file-parser", "pdf": {"engine": engine}})
+    if searches_unasked(model):
+        plugins.append({"id": "web", "engine": SEARCH_ENGINE, "max_results": RESULTS_PER_SEARCH})
     return plugins
+
+
+def searches_unasked(model: str) -> bool:
+    """Say whether a model's name asks for a search: `:online` stands for the plugin `web`
+    (openrouter.ai/docs/guides/features/web-search)."""
+    return _SEARCHES in model.split(":")[1:]
 
 
 def _provider(body: Mapping[str, Any], price_limit: PriceLimit | None) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from channeling.errors import InvalidRequest
 from channeling.message_request import parse_count_tokens_request, parse_message_request
 from channeling.providers.chat_completions.reasoning_signature import SealedReasoning, seal
 from channeling.providers.chat_completions.request import Translation
+from channeling.providers.openrouter.adapter import OpenRouterAdapter
+from channeling.providers.openrouter.native_anthropic import is_native_model
 from channeling.providers.openrouter.price_limit import PriceLimit
 from channeling.providers.openrouter.request import translate_request
 from tests.channeling.providers.golden_requests import Case, cases, readable
@@ -166,3 +168,22 @@ def test_bad_input_is_named(document: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         translated(document)
     assert refused.value.message.startswith(f"{named}:")
+
+
+@pytest.mark.parametrize(
+    "model", ["openai/gpt-5.2:online", "openai/gpt-oss-20b:free:online", "anthropic/claude-opus-5:online"]
+)
+def test_a_name_that_searches(model: str) -> None:
+    """It searches as it was held for, and is never asked in another way."""
+    plugins = {plugin["id"]: plugin for plugin in translated({}, model=model).body["plugins"]}
+    assert plugins["web"] == {"id": "web", "engine": "exa", "max_results": 5}
+    assert OpenRouterAdapter().unasked_searches(model) == 1
+    assert not is_native_model(model)
+
+
+def test_a_name_that_does_not_search() -> None:
+    """A word in it is no variant."""
+    for model in ("perplexity/llama-3.1-sonar-small-128k-online", "online", MODEL, f"{MODEL}:free"):
+        assert "web" not in [plugin["id"] for plugin in translated({}, model=model).body["plugins"]]
+        assert OpenRouterAdapter().unasked_searches(model) == 0
+    assert is_native_model("anthropic/claude-opus-5")
