@@ -1,8 +1,9 @@
 """The doors to the world that the request path goes through, made once per process and handed in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from channeling.alert_door import AlertDoor, LoggedAlerts
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
 from channeling.projects.cipher import Cipher
@@ -11,10 +12,11 @@ from channeling.upstream import UpstreamClient
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Store, encryption, providers, time and chance; `randomness(n)` returns n random bytes."""
+    """Store, encryption, providers, time, chance and alerts; `randomness(n)` returns n random bytes."""
 
     dynamodb: DynamoDB
     cipher: Cipher
     upstream: UpstreamClient
     clock: Clock
     randomness: Callable[[int], bytes]
+    alerts: AlertDoor = field(default_factory=LoggedAlerts)

@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 
 from channeling.admit import Admitted, admit
+from channeling.budget_marks import tell_of_marks
 from channeling.budgets.admission import Held, NotHeld, hold_amount
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
@@ -57,7 +58,9 @@ async def hold_request(
         )
 
     async def reclaim(hold: Hold) -> None:
-        await reclaim_hold(gateway.budgets, gateway.usage, hold)
+        ended = await reclaim_hold(gateway.budgets, gateway.usage, hold)
+        if ended.settled_here:  # of several requests that find it expired, one settles it
+            await tell_of_marks(gateway, caller, hold, ended)
 
     first = quote(count_rounds=True)
 

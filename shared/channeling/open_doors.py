@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from channeling.alert_door import AlertDoor, EventBridgeAlerts, LoggedAlerts
 from channeling.clock import SystemClock
 from channeling.doors import Doors
 from channeling.dynamodb import BotocoreDynamoDB
@@ -27,7 +28,14 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
     # A project may name a server of its own: on Lambda not one that is the function's own machine.
     upstream = HttpxUpstream(trusted_hosts=settings.hosts if settings.on_lambda else None)
     try:
-        yield Doors(dynamodb, _cipher(session, settings), upstream, SystemClock(), os.urandom)
+        yield Doors(
+            dynamodb,
+            _cipher(session, settings),
+            upstream,
+            SystemClock(),
+            os.urandom,
+            _alerts(session, settings.alert_event_bus),
+        )
     finally:
         await upstream.aclose()
         dynamodb.close()
@@ -39,6 +47,20 @@ def _cipher(session: Any, settings: Settings) -> Cipher:
     if settings.key_file is None:
         raise ValueError("settings name neither a KMS key nor a key file")
     return open_key_file(settings.key_file)
+
+
+def _alerts(session: Any, event_bus: str | None) -> AlertDoor:
+    if event_bus is None:
+        return LoggedAlerts()
+    return EventBridgeAlerts(lambda: _events_client(session), event_bus)
+
+
+def _events_client(session: Any) -> Any:
+    from botocore.config import Config
+
+    # All of it within the time that the door gives it.
+    config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+    return session.create_client("events", config=config)
 
 
 def _client(session: Any, service: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from channeling.admit import Admitted
 from channeling.answer import Answer, ClientGone
 from channeling.budget_answer import BudgetState, budget_headers
+from channeling.budget_marks import tell_of_marks
 from channeling.budgets.item import BudgetItem
 from channeling.budgets.settlement import Ended
 from channeling.budgets.store import window_of
@@ -60,6 +61,8 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     hold = await standing.last()
     ended = await settle_request(gateway, call, caller, request, routed, prices, admitted, hold, exchange)
     await _finish(answer, unsent, admitted, ended)
+    if ended is not None:
+        await tell_of_marks(gateway, caller, hold, ended)
 
 
 async def run_to_its_end(work: Coroutine[Any, Any, None], stop: asyncio.Future[Stop]) -> None:

@@ -14,6 +14,7 @@
     CHANNELING_MAX_CONCURRENT                            100       requests in flight per user and window kind
     CHANNELING_CEILING_INPUT_USD_PER_MTOK                30        the price of a model that no price is known for
     CHANNELING_CEILING_OUTPUT_USD_PER_MTOK               150
+    CHANNELING_ALERT_EVENT_BUS                           none      EventBridge bus that is told of marks of budgets
 
 An empty variable counts as unset: CloudFormation parameters without a value arrive that way.
 """
@@ -72,6 +73,7 @@ class Settings:
     max_concurrent: int = 100
     ceiling_input_nanousd_per_mtok: int = 30 * NANOUSD_PER_USD
     ceiling_output_nanousd_per_mtok: int = 150 * NANOUSD_PER_USD
+    alert_event_bus: str | None = None
     # A function on AWS Lambda, by a variable that its runtime sets: what is beside it are its own credentials.
     on_lambda: bool = False
 
@@ -114,6 +116,7 @@ class Settings:
             max_concurrent=_integer(variables, "CHANNELING_MAX_CONCURRENT", 100, 1, 128),
             ceiling_input_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_INPUT_USD_PER_MTOK", 30),
             ceiling_output_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_OUTPUT_USD_PER_MTOK", 150),
+            alert_event_bus=variables.get("CHANNELING_ALERT_EVENT_BUS"),
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in variables,
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from channeling.alert_door import EVENT_SOURCE
 from channeling.settings import Settings
 from channeling.tables import TableNames, create_table_arguments
 from channeling.usage import rollup_progress
@@ -25,6 +26,7 @@ TEMPLATE = read_template(ROOT / "template.yaml")
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 TABLES = {"ProjectsTable": "projects", "BudgetsTable": "budgets", "UsageTable": "usage"}
 FUNCTION_PROPERTIES = RESOURCES[FUNCTION]["Properties"]
+EVENT_BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
 VARIABLES: dict[str, Any] = FUNCTION_PROPERTIES["Environment"]["Variables"]
 
 
@@ -84,6 +86,7 @@ def test_the_functions_variables_are_settings_and_fit_lambda() -> None:
     assert settings.kms_key_id == "CHANNELING_KMS_KEY_ID"
     assert settings.max_request_s == FUNCTION_PROPERTIES["Timeout"] == 900
     assert settings.max_body_bytes == 6 * 2**20
+    assert EVENT_BUS.endswith(f"event-bus/{settings.alert_event_bus}")
     assert VARIABLES["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
     # What a variable of the template is not known by would be lost without a word.
     documented = (ROOT / "shared/channeling/settings.py").read_text()
@@ -101,9 +104,13 @@ def test_the_function_streams_and_is_public() -> None:
 def _rights(role: str) -> list[tuple[str, str | list[str], dict[str, Any] | None]]:
     [policy] = RESOURCES[role]["Properties"]["Policies"]
     return [
-        (statement["Resource"]["Fn::GetAtt"][0], statement["Action"], statement.get("Condition"))
+        (_named(statement["Resource"]), statement["Action"], statement.get("Condition"))
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+def _named(resource: dict[str, Any]) -> str:
+    return str(resource["Fn::GetAtt"][0] if "Fn::GetAtt" in resource else resource["Fn::Sub"])
 
 
 def _items_named(*partitions: str) -> dict[str, Any]:
@@ -120,6 +127,7 @@ def test_the_function_may_do_what_a_request_needs_and_no_more() -> None:
         ("UsageTable", "dynamodb:UpdateItem", _items_named("dirty#?")),
         ("UsageTable", "dynamodb:GetItem", _items_named("rollups", "dirty#?")),
         ("UsageTable", "dynamodb:Query", None),
+        (EVENT_BUS, "events:PutEvents", {"StringEquals": {"events:source": EVENT_SOURCE}}),
         ("SecretsKey", "kms:Decrypt", own_blobs),
     ]
 

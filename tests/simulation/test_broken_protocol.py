@@ -87,10 +87,10 @@ def reclaim_the_living(patch: Patch) -> None:
 def record_key_of_whoever_ends_it(patch: Patch) -> None:
     """The reclaimer's record has a key of its own, so that both it and the request's own are written."""
 
-    async def reclaim(store: BudgetStore, usage: UsageStore, hold: Hold) -> None:
+    async def reclaim(store: BudgetStore, usage: UsageStore, hold: Hold) -> Ended:
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(channeling.budgets.settlement, "key_of_record", own_key)
-            await reclaim_hold(store, usage, hold)
+            return await reclaim_hold(store, usage, hold)
 
     def own_key(hold: Hold | HoldAsk) -> RecordKey:
         key = key_of_record(hold)
@@ -221,7 +221,7 @@ def _always(patch: Patch, clause: str) -> None:
 
 
 def _reclaim_at(patch: Patch, cost_of: Callable[[Hold], int]) -> None:
-    async def reclaim(store: BudgetStore, usage: UsageStore, hold: Hold) -> None:
+    async def reclaim(store: BudgetStore, usage: UsageStore, hold: Hold) -> Ended:
         record = UsageRecord(
             key=key_of_record(hold),
             project_id=hold.key.project_id,
@@ -235,7 +235,7 @@ def _reclaim_at(patch: Patch, cost_of: Callable[[Hold], int]) -> None:
             estimated=True,
         )
         await usage.put(record)
-        await settle_hold(store, hold, cost_of(hold))
+        return Ended(record, await settle_hold(store, hold, cost_of(hold)))
 
     for module in (channeling.hold_request, channeling.reconcile.expired_holds):
         patch.setattr(module, "reclaim_hold", reclaim)

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import uvicorn
 
+from channeling.alert_door import AlertDoor, LoggedAlerts
 from channeling.app import create_app
 from channeling.auth.mint import mint_token
 from channeling.budgets.item import BudgetItem, BudgetKey
@@ -106,6 +107,7 @@ class GatewayServer:
     # Whose token, budget and records are meant where none is named.
     user: str = "user-1"
     openai_base_url: str = "http://127.0.0.1:9/v1"
+    alerts: AlertDoor = field(default_factory=LoggedAlerts)
     openrouter_base_url: str = "http://127.0.0.1:9/api/v1"
 
     def __enter__(self) -> Self:
@@ -127,7 +129,7 @@ class GatewayServer:
         projects = ProjectStore(self._dynamodb, self.tables.projects)
         asyncio.run(create_project(projects, cipher, PROJECT_ID, self.rules, secrets, now_ms=1))
         self._upstream = HttpxUpstream()
-        doors = Doors(self.dynamodb, cipher, self._upstream, self.clock, os.urandom)
+        doors = Doors(self.dynamodb, cipher, self._upstream, self.clock, os.urandom, self.alerts)
         config = uvicorn.Config(
             create_app(self.settings, doors),
             port=0,

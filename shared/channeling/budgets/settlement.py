@@ -21,10 +21,12 @@ _MAX_SETTLE_TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A hold's end: the record that stands and the budget after it."""
+    """A hold's end: the record that stands and the budget after it. `settled_here` is False where the hold was
+    found settled: by another, or by ourselves with the answer lost."""
 
     record: UsageRecord
     item: BudgetItem
+    settled_here: bool = True
 
 
 def key_of_record(hold: Hold | HoldAsk) -> RecordKey:
@@ -46,7 +48,7 @@ async def end_hold(
         hold = await extend_towards(store, hold, bill, limit=limit)
     cost = min(bill, hold.amount)
     standing = await usage.put(replace(record, cost=cost, uncollected=bill - cost))
-    return Ended(standing, await settle_hold(store, hold, standing.cost))
+    return Ended(standing, *await _settle(store, hold, standing.cost))
 
 
 async def extend_towards(store: BudgetStore, hold: Hold, amount: int, *, limit: int | None) -> Hold:
@@ -81,17 +83,23 @@ async def extend_towards(store: BudgetStore, hold: Hold, amount: int, *, limit: 
 
 async def settle_hold(store: BudgetStore, hold: Hold, cost: int) -> BudgetItem:
     """Settle a hold at the cost that its record says; a hold that is gone was settled already."""
+    item, _ = await _settle(store, hold, cost)
+    return item
+
+
+async def _settle(store: BudgetStore, hold: Hold, cost: int) -> tuple[BudgetItem, bool]:
+    """Return the budget, and whether it was this call that settled the hold."""
     for _ in range(_MAX_SETTLE_TRIES):
         try:
             if cost > hold.amount:
                 # Lowered after the record was put. The record is the bill, and what was lowered was its money.
                 await store.change_hold(hold, cost, limit=None)
                 hold = replace(hold, amount=cost)
-            return await store.settle(hold, cost)
+            return await store.settle(hold, cost), True
         except Refused as refused:
             found = window_of(refused.item, hold.window_start_s)
             if found is None or hold.hold_id not in found[0].holds:
-                return refused.item
+                return refused.item, False
             hold = replace(hold, amount=found[0].holds[hold.hold_id])
     raise RuntimeError("a hold changes as fast as it can be settled; it is left to expire")
 
@@ -112,7 +120,7 @@ async def release_unconfirmed(
             await settle_hold(store, hold, standing.cost)
 
 
-async def reclaim_hold(store: BudgetStore, usage: UsageStore, hold: Hold) -> None:
+async def reclaim_hold(store: BudgetStore, usage: UsageStore, hold: Hold) -> Ended:
     """End the hold of a request that died: at its record if one was put, else at the amount held, as estimated."""
     started_s = hold_started_s(hold.hold_id)
     record = UsageRecord(
@@ -128,4 +136,4 @@ async def reclaim_hold(store: BudgetStore, usage: UsageStore, hold: Hold) -> Non
         estimated=True,
     )
     standing = await usage.put(record)
-    await settle_hold(store, hold, standing.cost)
+    return Ended(standing, *await _settle(store, hold, standing.cost))
