@@ -22,7 +22,7 @@ TOOL_PROMPT_TOKENS = 1_100
 IMAGE_TOKENS = 5_000
 UNKNOWN_TOOL_TOKENS = 10_000
 # What a provider finds on the web and adds to a request by itself: OpenRouter's five results, "typically 2,000 to
-# 4,000 characters" each (`openrouter` 1.3.84, `components/websearchconfig.py`), at the longest it says of any.
+# 4,000 characters" each (`openrouter` 1.3.84, `components/websearchconfig.py`), held at several times that.
 UNASKED_SEARCH_TOKENS = 20_000
 
 # By type without its date. Tools that the caller defines are wholly in the body.
