@@ -83,6 +83,7 @@ lock: ## Resolve and lock the dependencies again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml requirements/build.in -o requirements/run.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --group dev pyproject.toml requirements/build.in -c requirements/run.lock -o requirements/dev.lock
 	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --generate-hashes --no-header --no-annotate requirements/messages-deps.in -c requirements/run.lock -o layers/messages-deps/requirements.txt
+	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --generate-hashes --no-header --no-annotate requirements/admin-deps.in -c requirements/run.lock -c requirements/dev.lock -o layers/admin-deps/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate requirements/sam.in -o requirements/sam.lock
 
 clean: ## Remove what install and build made

@@ -98,9 +98,14 @@ def verify_token(
     )
 
 
+def is_project_id(value: Any) -> bool:
+    """Tell whether a claim has the form of a project id."""
+    return isinstance(value, str) and _PROJECT_ID.fullmatch(value) is not None
+
+
 def _read_project_id(claims: Mapping[str, Any]) -> str:
     project_id = claims.get("iss")
-    if not isinstance(project_id, str) or not _PROJECT_ID.fullmatch(project_id):
+    if not isinstance(project_id, str) or not is_project_id(project_id):
         raise AuthenticationFailed(
             "The token's iss must be a project id: 1 to 64 letters, digits, underscores and dashes."
         )

@@ -3,7 +3,7 @@
 pk "audit#<project, or *>#<year>-<month>"    sk "<milliseconds, 13 digits>#<random>"
 
 No record's key: those have whole numbers in their second and third place. An entry is put before the change and
-once more after it, so that one whose outcome is "begun" is of a change that nobody saw the end of. It holds no secret.
+once more after it, so that one whose outcome is "begun" is of a change that nobody saw end. It holds no secret.
 """
 
 import logging
@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from channeling.budgets.operations import OperationRefused
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB, Item, Value
 from channeling.errors import GatewayError, StoreUnavailable
 from channeling.operations.operator import Operator
+from channeling.projects.errors import ProjectError, ProjectMissing
+from channeling.projects.project import is_project_id
 
 Outcome = Literal["begun", "done", "refused", "failed"]
 
@@ -63,7 +66,12 @@ class AuditLog:
         target: str = "",
         details: Mapping[str, object] | None = None,
     ) -> AsyncIterator[None]:
-        """Write down a change that is made inside; an exception is its outcome and goes on."""
+        """Write down a change that is made inside; an exception is its outcome and goes on.
+
+        Raises ProjectMissing for what cannot be a project's id.
+        """
+        if project_id is not None and not is_project_id(project_id):
+            raise ProjectMissing(f"there is no project {_shortened(project_id)[:64]!r}")
         at_ms = self._clock.now_ms()
         begun = AuditEntry(
             entry_id=f"{at_ms:013d}#{self._randomness(6).hex()}",
@@ -140,11 +148,9 @@ def _entry(item: Item) -> AuditEntry:
 
 
 def _shortened(value: object) -> str:
-    return str(value)[:_MAX_DETAIL_CHARACTERS]
+    # A lone surrogate is no UTF-8, which DynamoDB takes alone.
+    return str(value)[:_MAX_DETAIL_CHARACTERS].encode("utf-8", "backslashreplace").decode()
 
 
 def _is_refusal(error: Exception) -> bool:
-    from channeling.budgets.operations import OperationRefused
-    from channeling.projects.errors import ProjectError
-
     return isinstance(error, GatewayError | OperationRefused | ProjectError | ValueError)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["viewer", "operator"]
+from channeling.auth.admin_token import Role
+
 Via = Literal["api", "cli"]
 
 

@@ -12,7 +12,7 @@ from channeling.projects import project_secrets
 from channeling.projects.errors import ProjectInvalid, ProjectMissing, SecretsBusy
 from channeling.projects.fingerprint import fingerprint
 from channeling.projects.month_spend import MonthSpend
-from channeling.projects.project import ProjectRules, ProjectSecrets
+from channeling.projects.project import ProjectRules, ProjectSecrets, is_project_id
 from channeling.projects.project_secrets import open_secrets
 from channeling.projects.store import StoredProject
 from channeling.provider import Provider
@@ -77,6 +77,8 @@ async def create_project(
     Raises ProjectExists, ProjectInvalid, CipherUnavailable and StoreUnavailable.
     """
     project_id = project_id or f"proj_{stores.randomness(_ID_BYTES).hex()}"
+    if not is_project_id(project_id):
+        raise ProjectInvalid("a project id has 1 to 64 letters, digits, '_' and '-'")
     secret = new_hmac_secret(stores.randomness)
     async with stores.audit.entry(operator, "project.create", project_id, details={"name": rules.name}):
         await project_secrets.create_project(

@@ -98,6 +98,8 @@ def _check_rules(rules: ProjectRules) -> None:
         raise ProjectInvalid("monthly_cap_microusd is 0 to 10^12 (a million dollars)")
     if not all(alias and target for alias, target in rules.aliases.items()):
         raise ProjectInvalid("neither an alias nor the model it stands for can be empty")
+    if any(len(name) > 256 or not name.isprintable() for name in (*rules.aliases, *rules.aliases.values())):
+        raise ProjectInvalid("an alias and the model it stands for have up to 256 printable characters")
     if len(json.dumps(dict(rules.aliases))) > MAX_RULES_BYTES:
         raise ProjectInvalid(f"a project's aliases are over {MAX_RULES_BYTES} bytes together")
     for provider, base_url in rules.base_urls.items():

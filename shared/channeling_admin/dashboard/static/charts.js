@@ -1,0 +1,150 @@
+// Charts as SVG: figures over time, ranked bars, the meter of a budget, a small line.
+
+import { h, svg } from "./element.js";
+import { percent, shownName, usd } from "./format.js";
+
+const WIDTH = 720;
+const HEIGHT = 240;
+const LEFT = 52;
+const BOTTOM = 26;
+const TOP = 10;
+
+/**
+ * Bars over time. `points`: {label, short, value, lines}; `say` puts a value into words. The arrow keys go from bar
+ * to bar, and what a bar stands for is said.
+ */
+export function seriesChart(label, points, say) {
+  const top = niceCeiling(Math.max(...points.map((point) => point.value), 0));
+  const step = (WIDTH - LEFT) / points.length;
+  const barWidth = Math.max(2, Math.min(46, step * 0.66));
+  const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
+  const every = Math.ceil(points.length / Math.max(4, Math.min(12, points.length)));
+  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" });
+  for (const share of [0, 0.5, 1]) {
+    drawing.append(
+      svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(top * share), y2: y(top * share) }),
+    );
+  }
+  const columns = points.map((point, index) => {
+    const x = LEFT + step * index;
+    const column = svg("g", { class: "column" }, svg("rect", { class: "hover-zone", x, y: TOP, width: step, height: HEIGHT - TOP - BOTTOM }));
+    const height = Math.max(point.value > 0 ? 2 : 1, y(0) - y(point.value));
+    column.append(svg("rect", { class: point.value > 0 ? "bar" : "none", x: x + (step - barWidth) / 2, y: y(0) - height, width: barWidth, height, rx: Math.min(3, height / 2) }));
+    drawing.append(column);
+    return column;
+  });
+  const axis = h("div", { class: "axis", "aria-hidden": "true" });
+  points.forEach((point, index) => {
+    const mark = h("span", {}, index % every === 0 ? point.short : "");
+    axis.append(mark);
+  });
+  const scale = h("div", { class: "scale", "aria-hidden": "true" }, [1, 0.5, 0].map((share) => h("span", {}, say(top * share))));
+  const figure = h("div", { class: "series", tabindex: "0", role: "img", "aria-label": label, "data-key": "series" }, h("div", { class: "plot" }, scale, drawing), axis);
+  pointAt(figure, drawing, columns, points, say, step);
+  return figure;
+}
+
+function pointAt(figure, drawing, columns, points, say, step) {
+  const tip = h("div", { class: "tip", hidden: true });
+  figure.append(tip);
+  const live = h("span", { class: "heard", "aria-live": "polite" });
+  figure.append(live);
+  let pointed = null;
+  const point = (index) => {
+    if (pointed !== null) columns[pointed].classList.remove("pointed");
+    pointed = index;
+    tip.hidden = index === null;
+    if (index === null) return;
+    columns[index].classList.add("pointed");
+    const { label, value, lines } = points[index];
+    tip.replaceChildren(h("span", {}, label), h("strong", {}, say(value)), ...lines.map((line) => h("div", { class: "soft" }, line)));
+    const box = drawing.getBoundingClientRect();
+    const middle = ((LEFT + step * (index + 0.5)) / WIDTH) * box.width + (box.left - figure.getBoundingClientRect().left);
+    const room = figure.clientWidth - tip.offsetWidth;
+    tip.style.left = `${Math.max(0, Math.min(room, middle - tip.offsetWidth / 2))}px`;
+    tip.style.top = "0.25rem";
+  };
+  drawing.addEventListener("pointermove", (event) => {
+    const box = drawing.getBoundingClientRect();
+    const index = Math.floor((((event.clientX - box.left) / box.width) * WIDTH - LEFT) / step);
+    point(index >= 0 && index < points.length ? index : null);
+  });
+  figure.addEventListener("pointerleave", () => point(null));
+  figure.addEventListener("blur", () => point(null));
+  figure.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: -1, ArrowRight: 1 };
+    const last = points.length - 1;
+    let next = null;
+    if (event.key in moves) next = pointed === null ? last : Math.max(0, Math.min(last, pointed + moves[event.key]));
+    else if (event.key === "Home") next = 0;
+    else if (event.key === "End") next = last;
+    else if (event.key === "Escape") point(null);
+    if (next === null) return;
+    event.preventDefault();
+    point(next);
+    live.textContent = `${points[next].label}: ${say(points[next].value)}, ${points[next].lines.join(", ")}`;
+  });
+}
+
+function niceCeiling(value) {
+  if (value <= 0) return 1;
+  const size = 10 ** Math.floor(Math.log10(value));
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * size).find((step) => step >= value * 0.999);
+}
+
+/** Names with bars, the greatest first. `rows`: {name, value, link?}; `total` is what shares are of. */
+export function ranks(rows, total, { rest = 0, noun = "" } = {}) {
+  const greatest = Math.max(...rows.map((row) => row.value), 0) || 1;
+  const list = h("ol", { class: "ranks" });
+  for (const { name, value, href } of rows) {
+    const shown = shownName(name);
+    list.append(h(
+      "li", {},
+      href ? h("a", { class: "name", href, title: shown, "data-key": `rank-${name}` }, shown) : h("span", { class: "name", title: shown }, shown),
+      h("span", { class: "value" }, usd(value), " ", h("span", { class: "share" }, total > 0 ? percent(value / total) : "")),
+      bar([[value / greatest, "bar"]]),
+    ));
+  }
+  if (rest > 0) list.append(h("li", { class: "soft" }, `and ${rest} more ${noun}`));
+  return list;
+}
+
+function bar(parts) {
+  const drawing = svg("svg", { viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" }, svg("rect", { class: "track", width: 100, height: 6 }));
+  let x = 0;
+  for (const [share, name] of parts) {
+    const width = Math.max(0, Math.min(100 - x, share * 100));
+    drawing.append(svg("rect", { class: name, x, width, height: 6 }));
+    x += width;
+  }
+  return drawing;
+}
+
+/** A budget as a meter: settled, held by requests that run, and what is left of the limit where that is known. */
+export function meter({ settled, held, limit }) {
+  const whole = limit ?? Math.max(settled + held, 1e-9);
+  const used = limit === null ? null : (settled + held) / Math.max(limit, 1e-9);
+  const state = used === null ? "" : settled >= limit ? "spent" : used >= 0.8 ? "near" : "";
+  const parts = [[settled / Math.max(whole, 1e-9), "settled"], [held / Math.max(whole, 1e-9), "held"]];
+  return h(
+    "div", { class: `meter ${state}`.trim() },
+    limit === null ? null : bar(parts),
+    h(
+      "div", { class: "says" },
+      h("span", {}, limit === null ? `${usd(settled)} used` : `${usd(settled)} of ${usd(limit)}`),
+      held > 0 ? h("span", {}, `${usd(held)} held`) : null,
+    ),
+  );
+}
+
+/** A small line of values, for beside a figure. */
+export function sparkline(values) {
+  const top = Math.max(...values, 0) || 1;
+  const x = (index) => (values.length < 2 ? 0 : (index / (values.length - 1)) * 100);
+  const points = values.map((value, index) => `${x(index).toFixed(1)},${(29 - (value / top) * 27).toFixed(1)}`);
+  return svg(
+    "svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" },
+    svg("polygon", { class: "spark-area", points: `0,30 ${points.join(" ")} 100,30` }),
+    svg("polyline", { class: "spark-line", points: points.join(" ") }),
+  );
+}
