@@ -53,6 +53,7 @@ async def hold_request(
             allow_unbounded_tools=unbounded,
             count_rounds=count_rounds,
             image_tokens=routed.adapter.greatest_image_tokens(routed.target.model),
+            unasked_searches=routed.adapter.unasked_searches(routed.target.model),
             # What is translated says nothing of it: compaction is left out, all else refused.
             keeps_state=routed.route.provider == "anthropic",
         )
