@@ -82,14 +82,16 @@ def read_request_tables(heading: str, *, beyond: WireFormats | None = None) -> W
     return WireFormats(keys, tuple(parts))
 
 
-def read_answer_table(heading: str) -> AnswerTable:
-    """Return the table of the page's part with this heading."""
+def read_answer_table(heading: str, *, beyond: AnswerTable | None = None) -> AnswerTable:
+    """Return the table of the page's part with this heading, with the rows of another that it does not have."""
     parts: list[Written] = []
     for name, fate, written, not_written, _ in _rows(heading):
         assert fate in _ANSWER_FATES, name
         assert name not in {part.name for part in parts}, f"{name} is there twice"
         fields = (frozenset(_NAME.findall(cell)) for cell in (written, not_written))
         parts.append(Written(name, fate, *fields))
+    own = {part.name for part in parts}
+    parts += [part for part in (beyond.parts if beyond is not None else ()) if part.name not in own]
     return AnswerTable(tuple(parts))
 
 
