@@ -27,7 +27,9 @@ EVENT_BYTES_MAX = 6 * 1024 * 1024
 
 
 @contextmanager
-def local_gateway_environ(environ: Mapping[str, str] = os.environ) -> Iterator[tuple[dict[str, str], str]]:
+def local_gateway_environ(
+    environ: Mapping[str, str] = os.environ, *, limit_microusd: int = LIMIT_MICROUSD
+) -> Iterator[tuple[dict[str, str], str]]:
     """Run a store, the demo project and an upstream; yield the function's variables and a user's token.
 
     Raises what `start_local_backend` raises.
@@ -38,7 +40,7 @@ def local_gateway_environ(environ: Mapping[str, str] = os.environ) -> Iterator[t
         if name.startswith("CHANNELING_") and name.endswith("_BASE_URL")
     }
     with start_local_backend(environ) as backend:
-        token = backend.mint("demo-user", LIMIT_MICROUSD)
+        token = backend.mint("demo-user", limit_microusd)
         function_environ = {**backend.gateway_environ(), **passed_on, "CHANNELING_MAX_BODY_BYTES": "6291456"}
         if not backend.is_demo:
             yield function_environ, token

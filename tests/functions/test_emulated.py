@@ -16,6 +16,9 @@ from emulator.answer import Answer, FunctionFailed
 from emulator.artifact import BUILD, Artifact, lay_out
 from emulator.invoke import local_gateway_environ
 from emulator.rie import running_emulator
+from tests.stand_ins.anthropic_script import LONG_TEXT, Text
+from tests.stand_ins.anthropic_script import Script as AnthropicScript
+from tests.stand_ins.anthropic_upstream import AnthropicUpstream
 from tests.stand_ins.openai_script import Message, Reasoning, Script
 from tests.stand_ins.openai_upstream import OpenAIUpstream
 from tests.stand_ins.strict_reader import read_strictly
@@ -60,11 +63,11 @@ def ask(artifact: Artifact) -> Iterator[Ask]:
 
 
 @contextmanager
-def asking(artifact: Artifact, environ: dict[str, str]) -> Iterator[Ask]:
+def asking(artifact: Artifact, environ: dict[str, str], *, limit_microusd: int = 5_000_000) -> Iterator[Ask]:
     """Run the function on a store and an upstream of its own, with what `environ` says of providers."""
     with (
         tempfile.TemporaryFile() as log,
-        local_gateway_environ(environ) as (environ, token),
+        local_gateway_environ(environ, limit_microusd=limit_microusd) as (environ, token),
         running_emulator(artifact, environ, log=log) as emulator,
     ):
 
@@ -135,6 +138,23 @@ def test_an_openai_model_answers(artifact: Artifact, event: str) -> None:
     assert [block["type"] for block in message["content"]] == ["thinking", "text"]
     assert message["content"][1]["text"] == "One two three."
     assert float(settled) == pytest.approx((100 * 1.75 + message["usage"]["output_tokens"] * 14) / 1_000_000)
+
+
+def test_a_stream_is_cut_in_good_order_where_its_budget_ends(artifact: Artifact) -> None:
+    """Elastic holds work on Lambda too: more is held while it writes, and it ends well where none is left."""
+    script = AnthropicScript(blocks=(Text(LONG_TEXT),), usage={"input_tokens": 100}, ending="hang")
+    with AnthropicUpstream(script) as upstream:
+        keys = {"ANTHROPIC_API_KEY": "sk-ant-project", "CHANNELING_ANTHROPIC_BASE_URL": upstream.base_url}
+        with asking(artifact, keys, limit_microusd=25_000) as ask:
+            answer = ask("message_stream", body={"model": "claude-sonnet-4-5", "max_tokens": 32_000})
+            budget = json.loads(ask("budget").body)
+        assert upstream.requests[0].client_left
+    assert answer.status == 200
+    message = read_strictly(answer.body).message
+    assert message["stop_reason"] == "max_tokens"
+    # More than the 1,024 tokens that it was admitted at, $0.0154, and no more than there was.
+    assert 0.0155 < float(budget["settled"]) <= 0.025
+    assert budget["held"] == "0"
 
 
 def test_an_event_that_is_no_http_request_is_refused_by_name(ask: Ask) -> None:
