@@ -1,4 +1,4 @@
-"""docs/wire-formats.md says of each part of an answer from OpenRouter whether it is written, and golden answers agree."""
+"""docs/wire-formats.md says of each part of OpenRouter's answers whether it is written, as golden answers show."""
 
 import pytest
 

@@ -41,7 +41,7 @@ def _add(message: dict[str, Any], delta: dict[str, Any]) -> None:
 def _add_detail(details: list[dict[str, Any]], piece: dict[str, Any]) -> None:
     last = details[-1] if details else {}
     grows = next((key for key in ("text", "summary") if key in last), None)
-    if grows is None or last["type"] != piece["type"]:
+    if grows is None or any(last[name] != piece[name] for name in ("type", "index")):
         details.append(dict(piece))
         return
     details[-1] = {**last, **piece, grows: last[grows] + piece.get(grows, "")}
