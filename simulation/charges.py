@@ -2,7 +2,7 @@
 
 The least that an answer which broke off may be charged: what the provider had said of the input (before it said
 anything: a quarter of a token for each byte of the request), and for each byte of text that it had sent the fewest
-tokens that any answer of the run had by byte, or all that was generated, at the lowest price; or all that was held,
+tokens that any answer of the run had by byte, or all that it had generated when it was left, at the lowest price; or all that was held,
 where that is less.
 """
 
@@ -99,7 +99,7 @@ def _at_least(
         served.input_tokens if served.told_input else served.body_bytes * _INPUT_TOKENS_PER_1000_BYTES // 1000
     )
     by_bytes = min(served.max_tokens, int(served.written_bytes * per_byte))
-    output_tokens = min(by_bytes, served.generated_tokens())
+    output_tokens = min(by_bytes, served.generated_tokens(until_noticed=False))
     least = min(held, input_tokens * price[0] + output_tokens * price[1])
     if record.cost < least:
         yield f"I5 {asked.name}: charged {record.cost}, and what had come of it costs {least} at least: {record}"

@@ -94,13 +94,13 @@ class Served:
         """How much it writes if nobody stops it."""
         return self.plan.output_tokens
 
-    def generated_tokens(self) -> int:
-        """Return how much it wrote until it noticed that nobody reads any more."""
+    def generated_tokens(self, *, until_noticed: bool = True) -> int:
+        """Return how much it wrote until it noticed that nobody reads any more, or until nobody did."""
         if self.began_s is None:
             return 0
         if self.left_s is None or self.told_all:
             return self.output_tokens
-        writing_s = self.left_s + self.plan.notices_after_s - self.began_s
+        writing_s = self.left_s + (self.plan.notices_after_s if until_noticed else 0.0) - self.began_s
         return min(self.output_tokens, int(writing_s * self.plan.tokens_per_s))
 
 
