@@ -2,8 +2,8 @@
 
 The least that an answer which broke off may be charged: what the provider had said of the input (before it said
 anything: a quarter of a token for each byte of the request), and for each byte of text that it had sent the fewest
-tokens that any answer of the run had by byte, or all that it had generated when it was left, at the lowest price; or all that was held,
-where that is less.
+tokens that any answer of the run had by byte, or all that it had generated when it was left, at the lowest price;
+or all that was held, where that is less.
 """
 
 from collections import defaultdict
