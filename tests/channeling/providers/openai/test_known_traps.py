@@ -5,20 +5,16 @@ to fail. Most have golden cases, which bear their numbers. The others are proved
 translation: the pipeline, counts, errors. What is left is not of this route, each for the reason given.
 """
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
 from channeling.providers.openai.request import translate_request
 from tests.channeling.providers.golden_requests import cases
+from tests.channeling.providers.known_traps import NUMBERS, golden_numbers, is_there
 from tests.channeling.providers.openai.golden_answers import events_of, transcripts
 
-ROOT = Path(__file__).parents[4]
-GOLDEN = ROOT / "tests" / "golden" / "openai"
-NUMBERS = range(1, 134)
-
+GOLDEN = golden_numbers("openai")
 _HERE = "tests/channeling/providers/openai/"
 _GATEWAY = "tests/channeling/gateway/openai/"
 
@@ -150,26 +146,19 @@ EXCUSED: Mapping[int, str] = {
 }
 
 
-def golden_numbers() -> set[int]:
-    """Return the numbers that golden cases of this route bear."""
-    names = [path.name for path in GOLDEN.iterdir()]
-    return {int(found[1]) for name in names if (found := re.match(r"trap_(\d{3})_", name))}
-
-
 def test_every_trap_is_proved_or_excused() -> None:
-    assert sorted(golden_numbers() | PROVED.keys() | EXCUSED.keys()) == list(NUMBERS)
+    assert sorted(GOLDEN | PROVED.keys() | EXCUSED.keys()) == list(NUMBERS)
 
 
 def test_none_is_excused_that_is_proved() -> None:
-    assert EXCUSED.keys() & (golden_numbers() | PROVED.keys()) == set()
+    assert EXCUSED.keys() & (GOLDEN | PROVED.keys()) == set()
 
 
 @pytest.mark.parametrize("number", PROVED)
 def test_what_proves_it_is_there(number: int) -> None:
     """A test that was renamed or taken away proves nothing any longer."""
     for proof in PROVED[number]:
-        file, _, name = proof.partition("::")
-        assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE), proof
+        assert is_there(proof), proof
 
 
 def test_every_message_starts_with_an_estimate_of_its_input() -> None:
