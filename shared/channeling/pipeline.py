@@ -48,7 +48,7 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     routed = route_request(gateway, caller, request)
     book = await gateway.price_book(caller.project)
     prices = RequestPrices(book, routed.route.provider, routed.target.model, call.started_ms / 1000)
-    routed = routed.held_at(prices.dearest_rates(request))
+    routed = routed.held_at(prices.plain_rates(request))
     # Before the hold: it may not be one that can be asked.
     message_call = _message_call(call, request, routed)
     admitted = await hold_request(gateway, call, caller, request, routed, prices)
@@ -121,7 +121,7 @@ def _standing_hold(
     return StandingHold(
         gateway.budgets,
         admitted,
-        meter=_output_meter(gateway.outputs, routed.target.model) if elastic else None,
+        meter=_output_meter(gateway.outputs, request, routed) if elastic else None,
         clock=gateway.doors.clock,
         monotonic_s=asyncio.get_running_loop().time,
         hold_lifetime_s=gateway.settings.hold_lifetime_s,
@@ -129,10 +129,16 @@ def _standing_hold(
     )
 
 
-def _output_meter(outputs: OutputHistory, model: str) -> OutputMeter:
+def _output_meter(outputs: OutputHistory, request: MessageRequest, routed: Routed) -> OutputMeter:
+    model = routed.target.model
     usual, top = outputs.tokens_per_1000_bytes(model, 50), outputs.tokens_per_1000_bytes(model, 99)
     rates = None if usual is None or top is None else ByteRates(usual, top)
-    return OutputMeter(outputs.top_tokens_per_s(model), rates, outputs.usual_tokens_per_s(model))
+    return OutputMeter(
+        outputs.top_tokens_per_s(model),
+        rates,
+        outputs.usual_tokens_per_s(model),
+        shows_all=routed.adapter.shows_all(request, model),
+    )
 
 
 def _new_exchange(gateway: Gateway, request: MessageRequest, admitted: Admitted) -> Exchange:

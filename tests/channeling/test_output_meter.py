@@ -100,3 +100,53 @@ def test_time_that_goes_backwards_counts_nothing() -> None:
     meter.read(emitted("a" * 100), 10.5)
     assert meter.tokens(10.5) == 41
     assert meter.tokens(10.0) == 20  # what 100 bytes have at least
+
+
+SLOW = 24  # bytes a second: six tokens, as a model on one's own machine writes
+
+
+def written_slowly(seconds: int, *, shows_all: bool) -> OutputMeter:
+    """Return the meter of a slow stream that begins after a minute, a word each second."""
+    meter = OutputMeter(250, ByteRates(usual=250, top=250), shows_all=shows_all)
+    meter.begin(0.0)
+    for second in range(1, seconds + 1):
+        meter.read(emitted("a" * SLOW * second), 60.0 + second)
+    return meter
+
+
+def test_a_slow_stream_that_shows_all_pauses_at_twice_its_pace() -> None:
+    """With nothing hidden, a pause of a hundred seconds is no more than twice what was written in such a time."""
+    meter = written_slowly(60, shows_all=True)
+    assert meter.tokens(120.0) - 360 in (0, 1)
+    assert meter.tokens(220.0) - (360 + 2 * 6 * 100) in (0, 1)
+    assert not meter.was_silent
+    meter.read(emitted("a" * SLOW * 61), 221.0)  # it was no more than a pause
+    assert meter.tokens(221.0) - 366 in (0, 1)
+
+
+def test_a_stream_that_may_hide_its_thinking_pauses_at_top_speed() -> None:
+    """However slow what it shows: a summary of thinking says nothing of how much there was."""
+    meter = written_slowly(60, shows_all=False)
+    spoken, silent = meter.tokens(120.0), meter.tokens(220.0)
+    assert silent - spoken == 250 * 100
+    assert meter.was_silent
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pace_is_known"), [(0, False), (1, False), (4, False), (5, True), (30, True)]
+)
+def test_a_pace_is_known_only_when_it_was_seen_for_a_while(seconds: int, pace_is_known: bool) -> None:
+    """Before, silence counts at top speed: a model may be writing a call that comes in one piece."""
+    meter = written_slowly(seconds, shows_all=True)
+    now_s = 60.0 + seconds
+    counted = meter.tokens(now_s + 10) - meter.tokens(now_s)
+    assert counted in ((120, 121) if pace_is_known else (2_499, 2_500))
+
+
+def test_a_pace_is_never_above_top_speed() -> None:
+    """A fast stream in silence counts as it always did."""
+    meter = OutputMeter(100, ByteRates(usual=250, top=250), shows_all=True)
+    meter.begin(0.0)
+    for second in range(1, 11):
+        meter.read(emitted("a" * 240 * second), float(second))
+    assert meter.tokens(20.0) - meter.tokens(10.0) == 1_000

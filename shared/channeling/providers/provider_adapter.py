@@ -17,7 +17,8 @@ Headers = Iterable[tuple[str, str]]
 class UpstreamTarget:
     """Where a call goes and as whom: base URL in the vendor's own convention, key, the model's upstream name.
 
-    `held_rates`: what a request is held at, in nanodollars per million tokens of input and of output, if known.
+    `held_rates`: the plain rates that a request is held at, in nanodollars per million tokens of input and of
+    output, if known.
     """
 
     base_url: str
@@ -77,6 +78,9 @@ class ProviderAdapter(Protocol):
 
     def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
         """Return the most output tokens that the upstream `model` can be made to write, and bill, as asked."""
+
+    def shows_all(self, request: MessageRequest, model: str) -> bool:
+        """Return whether a stream of the upstream `model` shows all that it writes: no thinking is hidden."""
 
     def greatest_image_tokens(self, model: str) -> int:
         """Return the most input tokens that the upstream `model` makes of one image in the body."""

@@ -47,6 +47,9 @@ class AnthropicAdapter:
     def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
         return request.greatest_max_tokens
 
+    def shows_all(self, request: MessageRequest, model: str) -> bool:
+        return False  # thinking can be left out, and some of it always is
+
     def greatest_image_tokens(self, model: str) -> int:
         return IMAGE_TOKENS
 

@@ -63,6 +63,10 @@ class ChatCompletionsAdapter:
     def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
         return max(self.dialect.least_output_tokens, request.max_tokens or 0)
 
+    def shows_all(self, request: MessageRequest, model: str) -> bool:
+        traits = chat_model_traits(model)
+        return not traits.hides_reasoning or not traits.reasons
+
     def greatest_image_tokens(self, model: str) -> int:
         return greatest_image_tokens(model.rpartition("/")[2])
 

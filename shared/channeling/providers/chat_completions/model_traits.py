@@ -13,13 +13,15 @@ class ChatModelTraits:
 
     `reasons`: it may take parameters for reasoning. `user_after_tool`: a user message may follow the results of
     tools. `short_call_ids`: ids of calls are nine letters and digits. `signs_calls`: calls of the history are
-    refused without the signature that they came with.
+    refused without the signature that they came with. `hides_reasoning`: not all of its reasoning is in the stream;
+    servers of models with open weights send it along, or as text.
     """
 
     reasons: bool = True
     user_after_tool: bool = True
     short_call_ids: bool = False
     signs_calls: bool = False
+    hides_reasoning: bool = True
 
 
 # Mistral: 400 "Unexpected role 'user' after role 'tool'", and "Tool call id was … but must be a-z, A-Z, 0-9, with a
@@ -35,6 +37,12 @@ _DOES_NOT_REASON = (
     r"|gpt-3\.5|gpt-4|chatgpt-4o|command-r|claude-3-|claude-3\.5-|phi-4(\Z|:|-mini-instruct|-multimodal))"
 )
 
+# Families whose weights are open, by whose names a server of one's own knows them.
+_OPEN_WEIGHTS = (
+    r"(llama|qwen|qwq|deepseek|gemma|phi-?\d|mistral|ministral|mixtral|devstral|codestral|magistral|gpt-oss|glm-|kimi-"
+    r"|granite|olmo|smollm|nemotron|command-r|minimax)"
+)
+
 
 def chat_model_traits(model: str) -> ChatModelTraits:
     """Return what a model insists on."""
@@ -45,6 +53,7 @@ def chat_model_traits(model: str) -> ChatModelTraits:
         user_after_tool=not is_mistral and re.match(_LOOP_REASONERS, name) is None,
         short_call_ids=is_mistral,
         signs_calls=re.match(_SIGNS_CALLS, name) is not None,
+        hides_reasoning=re.match(_OPEN_WEIGHTS, name) is None,
     )
 
 

@@ -15,6 +15,7 @@ from channeling.providers.image_tokens import greatest_image_tokens
 from channeling.providers.openai.errors import error_answer
 from channeling.providers.openai.model_traits import traits_of
 from channeling.providers.openai.output_limits import least_max_tokens, output_tokens_asked
+from channeling.providers.openai.reasoning import effort_of
 from channeling.providers.openai.request import translate_request
 from channeling.providers.openai.response import whole_answer
 from channeling.providers.openai.second_try import second_body
@@ -62,6 +63,12 @@ class OpenAIAdapter:
 
     def greatest_output_tokens(self, request: MessageRequest, model: str) -> int:
         return output_tokens_asked(request.max_tokens or 0, traits_of(model))
+
+    def shows_all(self, request: MessageRequest, model: str) -> bool:
+        traits = traits_of(model)
+        if not traits.reasons:
+            return traits.takes_sampling  # some chat models think a little by themselves, and take none
+        return effort_of(request.document, traits) == "none"
 
     def greatest_image_tokens(self, model: str) -> int:
         return greatest_image_tokens(model)

@@ -2,7 +2,7 @@
 
 from channeling.message_request import MessageRequest
 from channeling.providers.openai.model_traits import ModelTraits, traits_of
-from channeling.providers.thinking_request import thinking_request_of
+from channeling.providers.openai.reasoning import effort_of
 
 # 400 `integer_below_min_value`: "Expected a value >= 16". Claude Code probes with 1.
 LEAST_OUTPUT_TOKENS = 16
@@ -26,17 +26,8 @@ def least_max_tokens(request: MessageRequest, *, model: str | None = None) -> in
     mode or an effort that does not exist.
     """
     least = LEAST_ANSWER_TOKENS
-    if _reasons(request, traits_of(model or request.model)):
+    if effort_of(request.document, traits_of(model or request.model)) not in ("none", "minimal"):
         least += LEAST_REASONING_TOKENS
     if request.max_tokens is None:
         return least
     return max(LEAST_OUTPUT_TOKENS, min(request.max_tokens, least))
-
-
-def _reasons(request: MessageRequest, traits: ModelTraits) -> bool:
-    if not traits.reasons:
-        return False
-    effort = thinking_request_of(request.document).effort
-    if effort is None:
-        return not traits.rests_by_default
-    return traits.nearest_effort(effort) not in ("none", "minimal")

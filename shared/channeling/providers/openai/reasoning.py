@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channeling.providers.openai.model_traits import ModelTraits
-from channeling.providers.thinking_request import thinking_request_of
+from channeling.providers.thinking_request import Effort, thinking_request_of
 
 
 @dataclass(slots=True)
@@ -35,3 +35,16 @@ def translate_reasoning(
         reasoning["summary"] = "auto"
     body: dict[str, Any] = {"reasoning": reasoning} if reasoning else {}
     return ReasoningSettings(body, asked=thinking.asked, shown=thinking.shown)
+
+
+def effort_of(document: Mapping[str, Any], traits: ModelTraits) -> Effort:
+    """Return the effort that the model will reason with, as asked or by default: that of most is medium.
+
+    Raises InvalidRequest for a mode or an effort that does not exist.
+    """
+    if not traits.reasons:
+        return "none"
+    asked = thinking_request_of(document).effort
+    if asked is None:
+        return "none" if traits.rests_by_default else "medium"
+    return traits.nearest_effort(asked)

@@ -2,6 +2,7 @@
 
 from channeling.message_request import MessageRequest
 from channeling.providers.chat_completions.adapter import ChatCompletionsAdapter
+from channeling.providers.chat_completions.model_traits import chat_model_traits
 from channeling.providers.chat_completions.request import Translation
 from channeling.providers.openrouter.answer_dialect import OPENROUTER_ANSWERS
 from channeling.providers.openrouter.attribution import attribution_headers
@@ -36,6 +37,10 @@ class OpenRouterAdapter(ChatCompletionsAdapter):
             session=next((value for name, value in client_headers if name.lower() == _SESSION_HEADER), None),
             price_limit=None if target.held_rates is None else PriceLimit(*target.held_rates),
         )
+
+    def shows_all(self, request: MessageRequest, model: str) -> bool:
+        # Whoever serves a model of open weights there may hide its reasoning.
+        return not chat_model_traits(model).reasons
 
     def unasked_searches(self, model: str) -> int:
         return int(searches_unasked(model))

@@ -44,3 +44,21 @@ def test_a_variant_is_of_its_family() -> None:
     assert (
         family_of("deepseek/deepseek-r1:free") == family_of("deepseek/deepseek-r1") == "deepseek/deepseek-r1"
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "hides_reasoning"),
+    [
+        ("qwen3:8b", False),
+        ("deepseek-reasoner", False),
+        ("openai/gpt-oss-120b", False),
+        ("meta-llama/Llama-3.3-70B-Instruct", False),
+        ("gpt-5.2", True),
+        ("claude-opus-4-5", True),
+        ("gemini-3-pro-preview", True),
+        ("a-model-of-tomorrow", True),
+    ],
+)
+def test_who_may_hide_reasoning(model: str, hides_reasoning: bool) -> None:
+    """Whoever serves open weights himself sends all of it along; of any other model it is not known."""
+    assert chat_model_traits(model).hides_reasoning == hides_reasoning

@@ -174,3 +174,26 @@ def test_the_session_that_a_header_names_keeps_to_one_cache() -> None:
     assert body_in("one") == body_in("one") != body_in("two")
     assert b"session-of-somebody" not in body_in("session-of-somebody")
     assert "prompt_cache_key" not in json.loads(call(request()).request.body)
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "shows_all"),
+    [
+        ("gpt-4.1", {}, True),
+        ("gpt-4.1", {"thinking": {"type": "adaptive"}}, True),  # it cannot
+        ("gpt-5.2", {}, True),  # it does not unless asked
+        ("gpt-5.2", {"thinking": {"type": "disabled"}}, True),
+        ("gpt-5.2", {"thinking": {"type": "adaptive"}}, False),
+        ("gpt-5.2", {"output_config": {"effort": "low"}}, False),
+        ("gpt-5.5", {}, False),
+        ("gpt-5.5", {"thinking": {"type": "disabled"}}, True),
+        ("gpt-5", {"thinking": {"type": "disabled"}}, False),  # the least that it takes is `minimal`
+        ("gpt-5.2-chat-latest", {}, False),
+        ("gpt-9-nova", {"thinking": {"type": "disabled"}}, False),
+    ],
+)
+def test_a_stream_shows_all_only_where_no_reasoning_can_be_hidden(
+    model: str, keys: dict[str, Any], shows_all: bool
+) -> None:
+    """OpenAI shows summaries at most: any reasoning may be longer than what is seen of it."""
+    assert ADAPTER.shows_all(request(**keys), model) == shows_all

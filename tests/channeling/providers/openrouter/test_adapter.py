@@ -7,6 +7,7 @@ import pytest
 
 from channeling.errors import InvalidRequest, UpstreamFailed
 from channeling.message_request import MessageRequest, parse_message_request
+from channeling.providers.chat_completions.adapter import ChatCompletionsAdapter
 from channeling.providers.openrouter.adapter import OpenRouterAdapter
 from channeling.providers.provider_adapter import MessageCall, UpstreamTarget
 from tests.stand_ins.chat_validator import assert_taken
@@ -131,3 +132,13 @@ def test_what_cannot_be_asked_is_refused() -> None:
 )
 def test_the_account_s_headers_stay_here(upstream: dict[str, str], sent: dict[str, str]) -> None:
     assert dict(ADAPTER.answer_headers(upstream)) == sent
+
+
+@pytest.mark.parametrize(
+    ("model", "shows_all"),
+    [("meta-llama/llama-3.3-70b-instruct", True), ("qwen/qwen3-32b", False), ("openai/gpt-5.2", False)],
+)
+def test_a_stream_shows_all_only_where_the_model_never_reasons(model: str, shows_all: bool) -> None:
+    """A host of others' models may keep reasoning back; a server of one's own does not."""
+    assert ADAPTER.shows_all(request(), model) == shows_all
+    assert ChatCompletionsAdapter().shows_all(request(), model) == (shows_all or model.startswith("qwen"))
