@@ -38,7 +38,7 @@ class Routed:
     target: UpstreamTarget
 
     def held_at(self, rates: tuple[int, int]) -> "Routed":
-        """Return the same with what is held for it: nanodollars per million tokens of input and of output."""
+        """Return the same with its plain rates of input and of output, nanodollars per million tokens."""
         return replace(self, target=replace(self.target, held_rates=rates))
 
 

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from channeling.budgets.quote import possible_terms
 from channeling.errors import PriceUnreadable
 from channeling.message_request import MessageRequest
-from channeling.pricing.bound import dearest_input_rate, dearest_output_rate
 from channeling.pricing.model_price import ModelPrice
 from channeling.pricing.price_book import PriceBook
 from channeling.provider import Provider
@@ -45,16 +43,12 @@ class RequestPrices:
                 )
         return [self.of(name) for name in names]
 
-    def dearest_rates(self, request: MessageRequest) -> tuple[int, int]:
-        """Return the highest rates of input and of output that the request may be billed at, as its quote has them.
-
-        Raises PriceUnreadable as `possible` does.
+    def plain_rates(self, request: MessageRequest) -> tuple[int, int]:
+        """Return the highest rates of plain input and of output that its prices list: who lists no more for them
+        takes no more for caches or for length either than is held. Raises PriceUnreadable as `possible` does.
         """
-        prices, terms = self.possible(request), possible_terms(request)
-        return (
-            max(dearest_input_rate(price, terms) for price in prices),
-            max(dearest_output_rate(price, terms) for price in prices),
-        )
+        bases = [price.base for price in self.possible(request)]
+        return max(base.input for base in bases), max(base.output for base in bases)
 
     def billed(self, request: MessageRequest, answered_by: str | None) -> ModelPrice:
         """Return the price of the model that was asked for, whatever dated name the answer calls it by; that of a

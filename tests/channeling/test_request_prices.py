@@ -48,3 +48,20 @@ def test_fallbacks_are_not_sent_to_other_providers(fallbacks: Any) -> None:
     assert openai.possible(asked) == [openai.of("gpt-5.2")]
     assert openai.billed(asked, "gpt-5.2-2025-12-11") == openai.of("gpt-5.2")
     assert openai.billed(asked, "claude-opus-4-8") == openai.of("gpt-5.2")
+
+
+@pytest.mark.parametrize(
+    ("model", "rates"),
+    [
+        # Writes to Claude's cache are 1.25 and 2 × input, and long input is dearer: neither is listed first.
+        ("anthropic/claude-sonnet-4.5", (3_000_000_000, 15_000_000_000)),
+        ("google/gemini-2.5-pro", (1_250_000_000, 10_000_000_000)),
+        ("mistralai/devstral-2512:free", (0, 0)),
+        ("nobody/knows", (7, 8)),
+    ],
+)
+def test_plain_rates(model: str, rates: tuple[int, int]) -> None:
+    """They are those of short input outside of any cache, which providers list first."""
+    book = PriceBook(PriceTable.load(), [], [], Rates(7, 8, 9, 10, 11))
+    plain = RequestPrices(book, "openrouter", model, NOW_S).plain_rates(request(model, None))
+    assert plain == rates

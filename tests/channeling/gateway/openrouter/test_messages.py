@@ -137,11 +137,11 @@ def test_names_with_and_without_the_prefix(
 
 
 def test_what_is_held_at_is_the_limit_of_price(client: httpx.Client, upstream: ChatUpstream) -> None:
-    """A model on no list is held at the ceiling (its input as if written to a cache), a free one at nothing."""
+    """A model on no list is held at the ceiling, a free one at nothing."""
     for model in ("some/unknown-model", "mistralai/devstral-2512:free"):
-        client.post("/v1/messages", json=message(model=f"or:{model}", service_tier="standard_only"))
+        client.post("/v1/messages", json=message(model=f"or:{model}"))
     unknown, free = upstream.completions()
-    assert unknown["provider"]["max_price"] == {"prompt": "37.5", "completion": "150"}
+    assert unknown["provider"]["max_price"] == {"prompt": "30", "completion": "150"}
     assert "max_price" not in free.get("provider", {})
 
 
