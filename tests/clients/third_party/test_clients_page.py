@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from tests.clients.counting_relay import CountingRelay
+from tests.clients.installations import LANGCHAIN_LOCK, NODE_FILES
 from tests.clients.served_gateway import PROVIDER_KEY, ServedGateway
 from tests.clients.third_party import page_clients
 from tests.clients.third_party.page_clients import (
@@ -29,6 +31,7 @@ from tests.clients.third_party.page_clients import (
 )
 from tests.stand_ins.anthropic_script import Script, Text
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
+from tests.stand_ins.openai_upstream import OpenAIUpstream
 
 HELLO = "Hello from the stand-in, with a smile: é你😀."
 PYTHON = ("Python", "LangChain")
@@ -260,6 +263,33 @@ def token_backend(tokens: list[str]) -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}", logins
         server.shutdown()
         serving.join()
+
+
+def test_claude_code_asks_the_model_that_its_settings_name(
+    gateway_of_three: ServedGateway, openai_upstream: OpenAIUpstream, tmp_path: Path
+) -> None:
+    openai_upstream.reset()
+    with_a_token, _, with_a_model = (json.loads(block) for block in shown("Claude Code", "json"))
+    settings = {"env": with_a_token["env"] | with_a_model["env"]}
+    token = gateway_of_three.token("page model", limit_microusd=50_000_000)
+    asked = Asked(gateway_of_three.base_url, token, tmp_path)
+    printed = page_clients.claude(asked, json.dumps(settings))
+    assert HELLO in printed
+    assert "assumes a context window" not in printed
+    assert {request.json()["model"] for request in openai_upstream.requests} == {"gpt-5.2"}
+
+
+def test_the_versions_that_the_page_names_are_those_that_run() -> None:
+    page = in_one_line(PAGE.read_text("utf-8"))
+    npm = json.loads(NODE_FILES[0].read_text())["dependencies"]
+    named = {
+        "`anthropic`": metadata.version("anthropic"),
+        "`langchain-anthropic`": LANGCHAIN_LOCK.with_suffix(".in").read_text().strip().partition("==")[2],
+        "Claude Code": npm["@anthropic-ai/claude-code"],
+        "Continue": npm["@continuedev/cli"],
+        **{f"`{name}`": npm[name] for name in ("@anthropic-ai/sdk", "ai", "@ai-sdk/anthropic")},
+    }
+    assert {name for name, version in named.items() if f"{name} {version}" not in page} == set()
 
 
 def test_the_request_that_the_n8n_node_describes_is_answered(
