@@ -91,14 +91,23 @@ class ReasoningItem(OutputItem):
 class CallItem(FunctionCallItem):
     """A call, by the id that the provider gave it; `identify` gets the one that the client is to see."""
 
-    upstream_id: str | None = None
-    name: str | None = None
+    def __init__(self, terms: AnswerTerms, emitted: Emitted) -> None:
+        super().__init__(terms, emitted)
+        self.upstream_id: str | None = None
+        self.name: str | None = None
+        self._may_be_whole = False
 
     @property
     def is_whole(self) -> bool:
         """Whether its arguments are a JSON object, which nothing can follow."""
-        so_far = self._part(self.ARGUMENTS).so_far
-        return bool(so_far.strip()) and arguments_object(so_far) is not None
+        if not self._may_be_whole:
+            return False
+        return arguments_object(self._part(self.ARGUMENTS).so_far) is not None
+
+    def delta(self, part: Part, piece: str) -> None:
+        super().delta(part, piece)
+        if last := piece.rstrip()[-1:]:
+            self._may_be_whole = last == "}"
 
 
 def too_deep(what: str) -> UpstreamFailed:

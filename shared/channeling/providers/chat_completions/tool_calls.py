@@ -78,7 +78,8 @@ def _is_another(call: CallItem, call_id: str | None, name: str, arguments: str) 
     both_have_ids = call_id is not None and call.upstream_id is not None
     if (both_have_ids and call_id != call.upstream_id) or (not both_have_ids and name != call.name):
         return True
-    return bool(arguments.strip()) and call.is_whole
+    # Another object after a whole one. That it begins with a brace is looked at first: the rest takes time.
+    return arguments.lstrip()[:1] == "{" and call.is_whole
 
 
 def _text(mapping: Mapping[str, Any], name: str) -> str | None:

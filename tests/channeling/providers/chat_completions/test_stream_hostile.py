@@ -312,8 +312,9 @@ def test_no_stream_breaks_the_translation(batch: int) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_no_stream_breaks_the_translation_in_many_rounds() -> None:
-    for seed in range(1_000, 60_000):
+    for seed in range(1_000, 21_000):
         translate_spoilt_stream(seed)
 
 
