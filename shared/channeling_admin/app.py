@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from channeling_admin.admin import Admin
+from channeling_admin.dashboard.page import add_dashboard
 from channeling_admin.docs_page import DOCS_STYLE, docs_page
 from channeling_admin.failures import add_failures
 from channeling_admin.guards import BodyLimit, SafeHeaders
@@ -41,6 +42,7 @@ def create_admin_app(admin: Admin) -> FastAPI:
         app.include_router(router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/docs.css", _docs_style, include_in_schema=False)
+    add_dashboard(app)
     add_failures(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SafeHeaders)

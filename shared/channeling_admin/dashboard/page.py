@@ -9,6 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from channeling_admin.guards import SAFE_HEADERS
+
 FOLDER = Path(__file__).parent / "static"
 _PAGE = "index.html"
 # In the page's links: replaced by the digest of all files, so that a browser may keep each file for ever.
@@ -19,27 +21,12 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Nothing from elsewhere, nothing inline, no frame around it, no form that is sent, and no markup made of text:
-# with Trusted Types required and none allowed a browser itself refuses what sets innerHTML or the like.
-# Source: W3C Content Security Policy Level 3; W3C Trusted Types.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "object-src 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
-)
+# Beside what the admin API says of all its answers: no markup made of text. With Trusted Types required, and none
+# allowed, a browser itself refuses what sets innerHTML or the like. Source: W3C Trusted Types.
 HEADERS = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": (
+        f"{SAFE_HEADERS['content-security-policy']}; require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
 }
 _KEPT = "public, max-age=31536000, immutable"
 

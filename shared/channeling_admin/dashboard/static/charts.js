@@ -4,10 +4,7 @@ import { h, svg } from "./element.js";
 import { percent, shownName, usd } from "./format.js";
 
 const WIDTH = 720;
-const HEIGHT = 240;
-const LEFT = 52;
-const BOTTOM = 26;
-const TOP = 10;
+const HEIGHT = 220;
 
 /**
  * Bars over time. `points`: {label, short, value, lines}; `say` puts a value into words. The arrow keys go from bar
@@ -15,40 +12,35 @@ const TOP = 10;
  */
 export function seriesChart(label, points, say) {
   const top = niceCeiling(Math.max(...points.map((point) => point.value), 0));
-  const step = (WIDTH - LEFT) / points.length;
-  const barWidth = Math.max(2, Math.min(46, step * 0.66));
-  const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
-  const every = Math.ceil(points.length / Math.max(4, Math.min(12, points.length)));
+  const step = WIDTH / points.length;
+  const barWidth = Math.min(40, step * 0.68);
+  const y = (value) => HEIGHT * (1 - value / top);
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" });
   for (const share of [0, 0.5, 1]) {
-    drawing.append(
-      svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(top * share), y2: y(top * share) }),
-    );
+    drawing.append(svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: y(top * share), y2: y(top * share) }));
   }
   const columns = points.map((point, index) => {
-    const x = LEFT + step * index;
-    const column = svg("g", { class: "column" }, svg("rect", { class: "hover-zone", x, y: TOP, width: step, height: HEIGHT - TOP - BOTTOM }));
-    const height = Math.max(point.value > 0 ? 2 : 1, y(0) - y(point.value));
-    column.append(svg("rect", { class: point.value > 0 ? "bar" : "none", x: x + (step - barWidth) / 2, y: y(0) - height, width: barWidth, height, rx: Math.min(3, height / 2) }));
+    const height = Math.max(point.value > 0 ? 2 : 0, HEIGHT - y(point.value));
+    const column = svg(
+      "g", { class: "column" },
+      svg("rect", { class: "hover-zone", x: step * index, y: 0, width: step, height: HEIGHT }),
+      svg("rect", { class: "bar", x: step * (index + 0.5) - barWidth / 2, y: HEIGHT - height, width: barWidth, height }),
+    );
     drawing.append(column);
     return column;
   });
-  const axis = h("div", { class: "axis", "aria-hidden": "true" });
-  points.forEach((point, index) => {
-    const mark = h("span", {}, index % every === 0 ? point.short : "");
-    axis.append(mark);
-  });
+  const every = Math.ceil(points.length / 8);
   const scale = h("div", { class: "scale", "aria-hidden": "true" }, [1, 0.5, 0].map((share) => h("span", {}, say(top * share))));
-  const figure = h("div", { class: "series", tabindex: "0", role: "img", "aria-label": label, "data-key": "series" }, h("div", { class: "plot" }, scale, drawing), axis);
-  pointAt(figure, drawing, columns, points, say, step);
+  const axis = h("div", { class: "axis", "aria-hidden": "true" }, points.map((point, index) => h("span", {}, index % every === 0 ? h("b", {}, point.short) : null)));
+  const live = h("span", { class: "heard", "aria-live": "polite" });
+  const figure = h("div", { class: "series", tabindex: "0", role: "group", "aria-label": label, "data-key": "series" }, scale, drawing, axis, live);
+  pointAt(figure, { drawing, columns, points, say, live });
   return figure;
 }
 
-function pointAt(figure, drawing, columns, points, say, step) {
+function pointAt(figure, { drawing, columns, points, say, live }) {
   const tip = h("div", { class: "tip", hidden: true });
   figure.append(tip);
-  const live = h("span", { class: "heard", "aria-live": "polite" });
-  figure.append(live);
   let pointed = null;
   const point = (index) => {
     if (pointed !== null) columns[pointed].classList.remove("pointed");
@@ -57,29 +49,30 @@ function pointAt(figure, drawing, columns, points, say, step) {
     if (index === null) return;
     columns[index].classList.add("pointed");
     const { label, value, lines } = points[index];
-    tip.replaceChildren(h("span", {}, label), h("strong", {}, say(value)), ...lines.map((line) => h("div", { class: "soft" }, line)));
+    tip.replaceChildren(h("span", { class: "soft" }, label), h("strong", {}, say(value)), ...lines.map((line) => h("div", { class: "soft" }, line)));
     const box = drawing.getBoundingClientRect();
-    const middle = ((LEFT + step * (index + 0.5)) / WIDTH) * box.width + (box.left - figure.getBoundingClientRect().left);
+    const middle = ((index + 0.5) / points.length) * box.width + (box.left - figure.getBoundingClientRect().left);
     const room = figure.clientWidth - tip.offsetWidth;
+    // Set one by one, which the policy on styles allows; an attribute `style` it would not.
     tip.style.left = `${Math.max(0, Math.min(room, middle - tip.offsetWidth / 2))}px`;
-    tip.style.top = "0.25rem";
   };
   drawing.addEventListener("pointermove", (event) => {
     const box = drawing.getBoundingClientRect();
-    const index = Math.floor((((event.clientX - box.left) / box.width) * WIDTH - LEFT) / step);
+    const index = Math.floor(((event.clientX - box.left) / box.width) * points.length);
     point(index >= 0 && index < points.length ? index : null);
   });
   figure.addEventListener("pointerleave", () => point(null));
   figure.addEventListener("blur", () => point(null));
   figure.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: -1, ArrowRight: 1 };
     const last = points.length - 1;
-    let next = null;
-    if (event.key in moves) next = pointed === null ? last : Math.max(0, Math.min(last, pointed + moves[event.key]));
-    else if (event.key === "Home") next = 0;
-    else if (event.key === "End") next = last;
-    else if (event.key === "Escape") point(null);
-    if (next === null) return;
+    const next = {
+      ArrowLeft: pointed === null ? last : Math.max(0, pointed - 1),
+      ArrowRight: pointed === null ? 0 : Math.min(last, pointed + 1),
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (event.key === "Escape") point(null);
+    if (next === undefined) return;
     event.preventDefault();
     point(next);
     live.textContent = `${points[next].label}: ${say(points[next].value)}, ${points[next].lines.join(", ")}`;
