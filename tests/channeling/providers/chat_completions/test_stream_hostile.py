@@ -259,11 +259,19 @@ def test_a_cut_writes_what_waits() -> None:
     ]
 
 
-def test_white_space_can_be_a_stop_sequence() -> None:
+@pytest.mark.parametrize("pieces", [("\n", "\n", "x"), ("\n\n",), ("\n", "\n")])
+def test_white_space_can_be_a_stop_sequence(pieces: tuple[str, ...]) -> None:
     terms = AnswerTerms("or:x", stop_sequences=("\n\n",))
-    seen = read(text("\n"), text("\n"), text("x"), end(), terms=terms)
+    seen = read(*map(text, pieces), end(), terms=terms)
     assert (seen.message["stop_reason"], seen.message["stop_sequence"]) == ("stop_sequence", "\n\n")
     assert seen.message["content"] == []
+
+
+def test_what_comes_after_an_early_finish_reason_is_ended_like_the_rest() -> None:
+    terms = AnswerTerms("or:x", stop_sequences=("END",))
+    seen = read(chunk({"content": "one"}, "stop"), text(" EN"), DONE, terms=terms)
+    assert seen.text == "one EN"
+    assert "no JSON object" in error(chunk({}, "tool_calls"), calls(call(0, "a", "read", '{"a":')), DONE)
 
 
 def test_a_stop_sequence_after_a_broken_call_is_an_error() -> None:
