@@ -142,6 +142,10 @@ def test_what_moderation_flagged_is_the_callers_business() -> None:
         assert shown.message == "Your chosen model requires moderation and your input was flagged (violence)"
 
 
+def test_reasons_of_another_error_are_no_moderation() -> None:
+    assert error_answer(400, {}, body(400, "No.", reasons=["odd"])).error.status == 400
+
+
 OVERFLOW = (
     "This endpoint's maximum context length is 131072 tokens. However, you requested about 141083 tokens "
     "(140083 of text input, 1000 in the output). Please reduce the length of either one."
@@ -206,6 +210,8 @@ DATE_MS = 1_795_521_600_000
         ({"retry-after": "7"}, {"retry_after_seconds": 17}, 7),
         ({}, {"retry_after_seconds": 17}, 17),
         ({}, {"retry_after_seconds": 16.2}, 17),
+        ({}, {"retry_after_seconds": 60}, 60),
+        ({}, {"retry_after_seconds": 61}, 61),
         ({}, {"retry_after_seconds": "17"}, 17),
         ({}, {"retry_after_seconds": 0}, 1),
         ({}, {"headers": {"Retry-After": "30"}}, 30),
