@@ -3,8 +3,6 @@
 npm `@copilotkit/aimock`: no item ids of OpenAI's kind, no sequence numbers, usage without details or of zeros.
 """
 
-import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +10,7 @@ import anthropic
 import httpx
 import pytest
 
-from tests.clients.conftest import present
-from tests.clients.installations import node_modules
+from tests.clients.aimock import aimock
 from tests.clients.served_gateway import ServedGateway
 
 pytestmark = pytest.mark.node
@@ -65,24 +62,9 @@ REQUEST: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def aimock_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running aimock, strict: what no fixture is for is an error."""
-    program = present(node_modules(), "aimock") / "@copilotkit" / "aimock" / "dist" / "cli.js"
-    fixtures = tmp_path_factory.mktemp("aimock") / "fixtures.json"
-    fixtures.write_text(json.dumps(FIXTURES))
-    command = ["node", program, "--port", "0", "--strict", "--validate-on-load", "--fixtures", fixtures]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if "listening on http" in line:
-                break
-        else:
-            raise RuntimeError(f"aimock did not start: {said}")
-        try:
-            yield line.split("listening on ")[1].strip()
-        finally:
-            process.terminate()
+    """A running aimock."""
+    with aimock(tmp_path_factory.mktemp("aimock"), FIXTURES) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ For a stand-in in another process: chosen with the model `stand-in/NAME` (or the
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tests.stand_ins.chat_script import Reasoning, Refusal, Script, Text, ToolCall, error_script
@@ -11,7 +12,9 @@ from tests.stand_ins.chat_script import Reasoning, Refusal, Script, Text, ToolCa
 LONG_TEXT = "word " * 2_000
 WEATHER = ToolCall("get_weather", {"city": "K\u00f8benhavn", "days": 3})
 TIME = ToolCall("get_time")
-# What vendors behind OpenRouter send: Gemini a summary and a ciphertext, Claude a signed text, others plain text.
+# What vendors behind OpenRouter send: Gemini a summary, and a ciphertext with the id of the first call, Claude a
+# signed text, others plain text.
+GEMINI_CALL = "tool_0_get_weather"
 GEMINI_DETAILS: tuple[Mapping[str, Any], ...] = (
     {
         "type": "reasoning.summary",
@@ -23,7 +26,7 @@ GEMINI_DETAILS: tuple[Mapping[str, Any], ...] = (
         "type": "reasoning.encrypted",
         "data": "CuMBAdHtim9f8x==",
         "format": "google-gemini-v1",
-        "id": "gemini-1",
+        "id": GEMINI_CALL,
     },
 )
 CLAUDE_DETAILS: tuple[Mapping[str, Any], ...] = (
@@ -70,7 +73,9 @@ NAMED_SCRIPTS: Mapping[str, tuple[Script, ...]] = {
     "deepseek": (
         Script((Reasoning("Let me think.", key="reasoning_content"), Text("Done.")), vendor="plain"),
     ),
-    "gemini": (Script((Reasoning(details=GEMINI_DETAILS), WEATHER, TIME), cost=0.002),),
+    "gemini": (
+        Script((Reasoning(details=GEMINI_DETAILS), replace(WEATHER, call_id=GEMINI_CALL), TIME), cost=0.002),
+    ),
     "claude": (Script((Reasoning(details=CLAUDE_DETAILS), Text("Done thinking.")), cost=0.003),),
     "tool": (Script((Reasoning("I should look."), Text("I will look."), WEATHER, TIME), cost=0.000_5),),
     "interleaved": (

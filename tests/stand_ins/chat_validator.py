@@ -80,6 +80,7 @@ def refusals(body: Any, *, plain: bool = False, issued: Mapping[str, Any] | None
     return [
         *_messages(body["messages"], plain=plain, issued=issued),
         *_of_gemini(body),
+        *_of_mistral(body),
         *_tools(body),
         *_parameters(body),
     ]
@@ -250,6 +251,19 @@ def _of_gemini(body: Mapping[str, Any]) -> Iterator[Refusal]:
                 "Gemini models require OpenRouter reasoning details to be preserved in each request",
                 f"messages[{position}]",
             )
+
+
+def _of_mistral(body: Mapping[str, Any]) -> Iterator[Refusal]:
+    if not re.match(r"mistralai/|(mistral|devstral|codestral)", body["model"]):
+        return
+    messages = body["messages"]
+    for position, message in enumerate(messages):
+        for call in message.get("tool_calls") or ():
+            if not re.fullmatch(r"[a-zA-Z0-9]{9}", call["id"]):
+                words = f"Tool call id was {call['id']} but must be a-z, A-Z, 0-9, with a length of 9."
+                yield Refusal(words, f"messages[{position}]")
+        if message["role"] == "user" and position and messages[position - 1]["role"] == "tool":
+            yield Refusal("Unexpected role 'user' after role 'tool'", f"messages[{position}]")
 
 
 # Tools and the other parameters.

@@ -139,6 +139,7 @@ def called(call_id: str = "call_1", **changes: Any) -> dict[str, Any]:
 
 RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "12"}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+MISTRAL = "mistralai/devstral-2512:free"
 GEMINI = "google/gemini-3-pro-preview"
 
 
@@ -175,6 +176,14 @@ def test_good_requests_are_taken(stand_in: ChatUpstream, body: dict[str, Any]) -
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]}, "non-empty"),
         ({"messages": [*HELLO, {"role": "assistant", "content": None}]}, "either content or tool_calls"),
         ({"model": GEMINI, "messages": [*HELLO, called(), RESULT]}, "reasoning details"),
+        ({"model": MISTRAL, "messages": [*HELLO, called(), RESULT]}, "length of 9"),
+        (
+            {
+                "model": MISTRAL,
+                "messages": [*HELLO, called("a" * 9), {**RESULT, "tool_call_id": "a" * 9}, *HELLO],
+            },
+            "Unexpected role",
+        ),
         ({"tools": []}, "too short"),
         ({"tool_choice": "auto"}, "only allowed when tools"),
         ({"tools": [TOOL, TOOL]}, "Duplicate"),
