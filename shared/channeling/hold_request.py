@@ -54,8 +54,7 @@ async def hold_request(
             count_rounds=count_rounds,
             image_tokens=routed.adapter.greatest_image_tokens(routed.target.model),
             unasked_searches=routed.adapter.unasked_searches(routed.target.model),
-            # What is translated says nothing of it: compaction is left out, all else refused.
-            keeps_state=routed.route.provider == "anthropic",
+            keeps_state=routed.adapter.keeps_state,
         )
 
     async def reclaim(hold: Hold) -> None:

@@ -73,6 +73,10 @@ class MessageCall:
 class ProviderAdapter(Protocol):
     """One provider."""
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether what a request says of context kept, compacted or run at the provider goes up, and is billed."""
+
     def least_max_tokens(self, request: MessageRequest, model: str) -> int:
         """Return the lowest `max_tokens` that still gives a useful and valid answer of the upstream `model`."""
 

@@ -41,6 +41,8 @@ class AnthropicReader:
 class AnthropicAdapter:
     """`ProviderAdapter` of the Anthropic Messages API."""
 
+    keeps_state = True
+
     def least_max_tokens(self, request: MessageRequest, model: str) -> int:
         return least_max_tokens(request)
 

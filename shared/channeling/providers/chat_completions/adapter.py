@@ -49,6 +49,8 @@ class ChatReader:
 class ChatCompletionsAdapter:
     """`ProviderAdapter` of any server of chat completions. Nothing of the client's headers or query goes up."""
 
+    # Compaction is left out of what is translated, all else of the kind refused.
+    keeps_state = False
     dialect: Dialect = PLAIN
     answers: AnswerDialect = PLAIN_ANSWERS
 

@@ -58,6 +58,9 @@ class OpenAIReader:
 class OpenAIAdapter:
     """`ProviderAdapter` of OpenAI's Responses API. Nothing of the client's headers or query goes up."""
 
+    # Compaction is left out of what is translated, all else of the kind refused.
+    keeps_state = False
+
     def least_max_tokens(self, request: MessageRequest, model: str) -> int:
         return least_max_tokens(request, model=model)
 

@@ -69,6 +69,8 @@ class NativeReader:
 class NativeAnthropicAdapter:
     """`ProviderAdapter` of Anthropic's models at OpenRouter."""
 
+    keeps_state = True
+
     def least_max_tokens(self, request: MessageRequest, model: str) -> int:
         return least_max_tokens(request)
 
@@ -97,6 +99,11 @@ class NativeAnthropicAdapter:
         for key in _LEADING_ELSEWHERE:
             if request.document.get(key) is not None:
                 raise InvalidRequest(f"{key}: is not taken for models of Anthropic's at OpenRouter")
+        for tool in request.builtin_tools:
+            if tool.model is not None:
+                raise InvalidRequest(
+                    f"tools: {tool.kind} is not taken for models of Anthropic's at OpenRouter"
+                )
         client_headers = list(client_headers)
         call = UpstreamRequest(
             "POST",

@@ -102,3 +102,13 @@ def test_a_race_keeps_the_limit(gateway: GatewayServer, upstream: ChatUpstream) 
     assert statuses.keys() == {200, 429}
     assert gateway.assert_settled() == statuses[200] * 15_000_000 <= 100_000_000
     assert len(upstream.requests) == statuses[200]
+
+
+def test_compaction_is_held_for_where_it_goes_up(gateway: GatewayServer, upstream: ChatUpstream) -> None:
+    """Claude in its own format is asked for it, and reads a context window for it; what is translated is not."""
+    edits = {"edits": [{"type": "compact_20260112"}]}
+    asked: dict[str, Any] = {"max_tokens": 100, "context_management": edits}
+    assert post(gateway, 100_000, model="or:anthropic/claude-sonnet-4.5", **asked).status_code == 429
+    assert upstream.requests == []
+    assert post(gateway, 100_000, **asked).status_code == 200
+    assert "context_management" not in upstream.completions()[-1]

@@ -66,6 +66,7 @@ def test_a_clamp_is_spliced_in() -> None:
         {"provider": {"sort": "throughput"}},
         {"route": "fallback"},
         {"preset": "dear"},
+        {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "anthropic/claude-opus-4.1"}]},
     ],
 )
 def test_what_leads_to_other_prices_is_refused(changes: dict[str, Any]) -> None:
