@@ -12,6 +12,7 @@ from channeling.errors import StoreUnavailable
 from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.project_secrets import open_secrets
 from channeling.provider import Provider
+from channeling.providers.registry import is_other_chat_server
 from channeling.settings import base_urls_from
 from channeling_cli.demo_project import DEMO_KEY
 from channeling_cli.deployment import Deployment, open_deployment
@@ -93,7 +94,16 @@ async def _examine_project(deployment: Deployment, project: str | None, *, offli
     if not offline:
         # A running server's own addresses: the key of a company's gateway is not sent to anybody else.
         urls = base_urls_from(os.environ) if deployment.local is None else deployment.local.provider_urls
-        trials = (_try_key(provider, key, urls[provider]) for provider, key in real.items())
+        trials = (
+            _try_key(
+                provider,
+                key,
+                # So is that of a project's own server.
+                stored.rules.base_urls.get(provider) or urls[provider],
+                is_openrouter=not is_other_chat_server(provider, stored.rules.base_urls.get(provider)),
+            )
+            for provider, key in real.items()
+        )
         findings += await asyncio.gather(*trials)
     return findings
 
@@ -103,8 +113,9 @@ async def _health(base_url: str) -> Finding:
     return check_health_answer(base_url, status, failure)
 
 
-async def _try_key(provider: Provider, key: str, base_url: str) -> Finding:
-    # Each costs nothing and needs a valid key: Anthropic's and OpenAI's lists of models, OpenRouter's own account.
+async def _try_key(provider: Provider, key: str, base_url: str, *, is_openrouter: bool) -> Finding:
+    # Each costs nothing and needs a valid key: Anthropic's and OpenAI's lists of models, OpenRouter's account,
+    # and of any other server in its place the list of models.
     bearer = {"authorization": f"Bearer {key}"}
     requests: Mapping[Provider, tuple[str, Mapping[str, str]]] = {
         "anthropic": (
@@ -112,7 +123,7 @@ async def _try_key(provider: Provider, key: str, base_url: str) -> Finding:
             {"x-api-key": key, "anthropic-version": "2023-06-01"},
         ),
         "openai": (f"{base_url}/models", bearer),
-        "openrouter": (f"{base_url}/key", bearer),
+        "openrouter": (f"{base_url}/{'key' if is_openrouter else 'models'}", bearer),
     }
     status, failure = await _status(*requests[provider])
     return check_provider_answer(provider, status, failure)

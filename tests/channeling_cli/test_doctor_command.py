@@ -80,6 +80,18 @@ def test_keys_are_tried_where_the_server_sends_them(
     assert [path for path, _ in asked] == ["/healthz"]
 
 
+def test_the_key_of_a_project_s_own_server_goes_to_no_other(
+    run: Run, on_this_machine: OnThisMachine, web: tuple[str, list[tuple[str, dict[str, str]]]]
+) -> None:
+    url, asked = web
+    run("project", "set", "--base-url", f"openrouter={url}/own/v1")
+    run("key", "set", "openrouter", stdin="good-4")
+    assert "openrouter key" not in problems(run("doctor", "--json"))
+    assert [path for path, headers in asked if "good-4" in headers.get("authorization", "")] == [
+        "/own/v1/models"
+    ]
+
+
 def test_what_is_wrong_is_said_with_what_to_do(run: Run, on_this_machine: OnThisMachine) -> None:
     run("project", "set", "--status", "disabled")
     run("key", "remove", "anthropic")
