@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,13 @@ class PythonProcess:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"code": code, "variables": dict(variables)}) + "\n")
         self._process.stdin.flush()
-        return str(json.loads(self._process.stdout.readline())["printed"])
+        # A client that waits as long as `retry-after` says of a spent budget would have the tests wait for a day.
+        killing = threading.Timer(_TIMEOUT_S, self._process.kill)
+        killing.start()
+        try:
+            return str(json.loads(self._process.stdout.readline())["printed"])
+        finally:
+            killing.cancel()
 
     def close(self) -> None:
         """End the process."""
