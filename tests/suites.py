@@ -61,7 +61,15 @@ _OPENAI = (
     "tests/clients/test_openai_tool_loop.py",
     "tests/bench/test_translate_bench.py",
 )
-_WITHOUT_OPENAI = tuple(f"--ignore={path}" for path in _OPENAI)
+# The same of the suite `openrouter`.
+_OPENROUTER = (
+    "tests/channeling/gateway/openrouter",
+    "tests/channeling/providers/openrouter",
+    "tests/channeling/providers/chat_completions",
+    "tests/stand_ins/test_chat_upstream.py",
+    "tests/clients/test_openrouter_tool_loop.py",
+)
+_WITHOUT_TRANSLATED = tuple(f"--ignore={path}" for path in (*_OPENAI, *_OPENROUTER))
 
 SUITES = (
     Suite(
@@ -74,7 +82,7 @@ SUITES = (
             "--ignore=tests/clients",
             "--ignore=tests/money",
             "--ignore=tests/simulation",
-            *_WITHOUT_OPENAI,
+            *_WITHOUT_TRANSLATED,
             "-n",
             "2",
             "--dist",
@@ -90,6 +98,13 @@ SUITES = (
         "not node and not java and not sam",
     ),
     Suite(
+        "openrouter",
+        "Anthropic's clients on OpenRouter's models and other chat servers: as the suite `openai`",
+        60,
+        (*_OPENROUTER, "-n", "2", "--dist", "loadfile"),
+        "not node and not java and not sam",
+    ),
+    Suite(
         "money",
         "every condition of the ledger is needed, and it survives races of threads and processes",
         300,
@@ -100,7 +115,7 @@ SUITES = (
         "python-clients",
         "the official Python SDK, the newest and an old one, on `channeling serve`",
         60,
-        ("tests/clients", "--ignore=tests/clients/third_party", *_WITHOUT_OPENAI),
+        ("tests/clients", "--ignore=tests/clients/third_party", *_WITHOUT_TRANSLATED),
         "not node and not java and not sam",
         fetched_tools.old_python_sdk,
     ),

@@ -24,22 +24,22 @@ _DISPENSABLE = (
 _COMMON_WORDS = frozenset({"user", "strict", "plugins"})
 # What providers behind OpenRouter may not know, so that under `require_parameters` none of them is left.
 _OFTEN_UNKNOWN = ("temperature", "top_p", "top_k", "reasoning", "parallel_tool_calls")
-_REFUSES_REPLAY = re.compile(
+_REFUSES_REPLAY = (
     r"thought.?signature|reasoning[ _]details|invalid `?signature`? in|encrypted content"
     r"|could not be (verified|decrypted)"
 )
-_WANTS_REASONING = re.compile(r"reasoning_content.{0,80}(passed back|missing)|reasoning_content is missing")
-_REFUSAL = re.compile(
+_WANTS_REASONING = r"reasoning_content.{0,80}(passed back|missing)|reasoning_content is missing"
+_REFUSAL = (
     r"unsupported|not supported|does ?n.t support|unknown|unrecognized|unexpected|not permitted|not allowed"
     r"|extra inputs|extra fields|invalid (parameter|argument|value)|additional properties"
 )
 # "This endpoint's maximum context length is 32768 tokens. However, you requested about 40000 tokens (8000 of text
 # input, 32000 in the output)"; vLLM: "This model's maximum context length is 4096 tokens and your request has 96
 # input tokens", "(96 in the messages, 9000 in the completion)".
-_CONTEXT = re.compile(r"maximum context length is (\d{1,12})")
-_INPUT = re.compile(r"(\d{1,12}) (?:of text input|in the messages|input tokens|tokens from the input)")
+_CONTEXT = r"maximum context length is (\d{1,12})"
+_INPUT = r"(\d{1,12}) (?:of text input|in the messages|input tokens|tokens from the input)"
 # "max_tokens is too large: 200000. This model supports at most 16384 completion tokens".
-_MOST_OUTPUT = re.compile(r"supports at most (\d{1,12}) completion tokens")
+_MOST_OUTPUT = r"supports at most (\d{1,12}) completion tokens"
 _CLIENT_ERRORS = (400, 404, 422)
 
 
@@ -57,7 +57,7 @@ def second_body(body: Body, status: int, answer: bytes) -> dict[str, Any] | None
 
 def _without_replay(body: Body, said: str) -> dict[str, Any] | None:
     replays = any("reasoning_details" in message for message in body["messages"])
-    if not replays or not _REFUSES_REPLAY.search(said):
+    if not replays or not re.search(_REFUSES_REPLAY, said):
         return None
     signs_calls = chat_model_traits(body["model"]).signs_calls
     messages = [_without_details(message, signs_calls=signs_calls) for message in body["messages"]]
@@ -71,7 +71,7 @@ def _without_details(message: Message, *, signs_calls: bool) -> Message:
 
 def _without_thinking(body: Body, said: str) -> dict[str, Any] | None:
     """Turns of another model hold no reasoning, and so cannot be continued by one that thinks."""
-    if not _WANTS_REASONING.search(said):
+    if not re.search(_WANTS_REASONING, said):
         return None
     if "plugins" in body:  # OpenRouter's alone
         return {**body, "reasoning": {"effort": "none"}}
@@ -94,9 +94,9 @@ def _with_what_all_know(body: Body, said: str) -> dict[str, Any] | None:
 
 def _with_less_output(body: Body, said: str) -> dict[str, Any] | None:
     asked, most = body.get("max_tokens"), None
-    if found := _MOST_OUTPUT.search(said):
+    if found := re.search(_MOST_OUTPUT, said):
         most = int(found[1])
-    elif (context := _CONTEXT.search(said)) and (taken := _INPUT.search(said)):
+    elif (context := re.search(_CONTEXT, said)) and (taken := re.search(_INPUT, said)):
         most = int(context[1]) - int(taken[1])
     if asked is None or most is None or not 1 <= most < asked:
         return None
@@ -104,7 +104,7 @@ def _with_less_output(body: Body, said: str) -> dict[str, Any] | None:
 
 
 def _without_a_parameter(body: Body, said: str) -> dict[str, Any] | None:
-    if not _REFUSAL.search(said):
+    if not re.search(_REFUSAL, said):
         return None
     named = [key for key in _DISPENSABLE if _names(said, key)]
     again = _without(body, *named)
