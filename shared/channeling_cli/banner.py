@@ -21,6 +21,7 @@ class Banner:
     base_url: str
     token: str
     budget_usd: str
+    dashboard_url: str
     provider_names: tuple[str, ...]
     is_demo: bool
     missing_key: str | None
@@ -129,5 +130,6 @@ def _snippets(banner: Banner) -> list[tuple[str, str]]:
             "await stream.finalMessage();",
         ),
         ("Claude Code", f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} {chosen}claude"),
+        ("Dashboard (signed in for 12 hours)", banner.dashboard_url),
         ("Budget", f"curl {url}/v1/budget -H 'x-api-key: {token}'"),
     ]

@@ -84,6 +84,7 @@ def _serve(
     from channeling.doors import Doors
     from channeling.reconcile.run import reconcile_every
     from channeling.upstream import HttpxUpstream, UpstreamClient
+    from channeling_cli.admin_mount import with_admin
     from channeling_cli.demo_switch import UpstreamWithDemo
     from channeling_cli.server import serve_until_stopped
 
@@ -102,7 +103,7 @@ def _serve(
         randomness=secrets.token_bytes,
     )
     settings = _settings(environ, backend)
-    app = create_app(settings, doors)
+    served = with_admin(create_app(settings, doors), settings, doors, folder, base_url)
 
     def announce() -> None:
         write_local_file(folder, _local_server(base_url, backend, settings))
@@ -113,15 +114,18 @@ def _serve(
                     "project_id": backend.project_id,
                     "hmac_secret": backend.hmac_secret,
                     "token": token,
+                    "dashboard_url": served.page_url,
+                    "admin_token": served.admin_token,
                 }
             )
         else:
-            print_banner(_banner(base_url, token, usd_text(budget_microusd), backend, environ))
+            budget_usd = usd_text(budget_microusd)
+            print_banner(_banner(base_url, token, budget_usd, served.signed_in_url, backend, environ))
 
     try:
         healing = partial(reconcile_every, RECONCILE_PERIOD_S, backend.dynamodb, settings, doors.clock)
         serve_until_stopped(
-            app, listener, when_ready=announce, when_stopped=upstream.aclose, in_background=healing
+            served.app, listener, when_ready=announce, when_stopped=upstream.aclose, in_background=healing
         )
     finally:
         remove_local_file(folder, os.getpid())
@@ -149,7 +153,12 @@ def _local_server(base_url: str, backend: LocalBackend, settings: Settings) -> L
 
 
 def _banner(
-    base_url: str, token: str, budget_usd: str, backend: LocalBackend, environ: Mapping[str, str]
+    base_url: str,
+    token: str,
+    budget_usd: str,
+    dashboard_url: str,
+    backend: LocalBackend,
+    environ: Mapping[str, str],
 ) -> Banner:
     provider_keys = backend.secrets.provider_keys
     lacks_key = bool(environ.get(ANTHROPIC_URL_VARIABLE, "").strip()) and "anthropic" not in provider_keys
@@ -158,6 +167,7 @@ def _banner(
         base_url=base_url,
         token=token,
         budget_usd=budget_usd,
+        dashboard_url=dashboard_url,
         provider_names=tuple(sorted(provider_keys)),
         is_demo=backend.is_demo,
         missing_key=KEY_VARIABLES["anthropic"] if lacks_key else None,

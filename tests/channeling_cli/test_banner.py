@@ -16,6 +16,7 @@ BANNER = Banner(
     base_url="http://127.0.0.1:8080",
     token=f"e{'y' * 150}.{'a' * 150}.b-_",
     budget_usd="5",
+    dashboard_url="http://127.0.0.1:8080/admin/#token=a.b.c",
     provider_names=("anthropic", "openai"),
     is_demo=False,
     missing_key=None,

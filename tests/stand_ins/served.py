@@ -21,6 +21,8 @@ class Served:
     project_id: str
     hmac_secret: str
     token: str
+    dashboard_url: str
+    admin_token: str
     process: "subprocess.Popen[bytes]"
 
     def stop(self, number: int = signal.SIGINT) -> int:

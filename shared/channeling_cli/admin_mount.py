@@ -1,0 +1,71 @@
+"""The admin API beside the gateway in one server: under /admin."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from channeling.auth.admin_token import mint_admin_token
+from channeling.doors import Doors
+from channeling.operations.stores import open_stores
+from channeling.settings import Settings
+from channeling_admin.admin import Admin
+from channeling_admin.admin_secret import FixedSecret, open_admin_secret_file
+from channeling_admin.app import create_admin_app
+from channeling_admin.sign_in_rate import SignInRate
+
+ADMIN_PATH = "/admin"
+ADMIN_SECRET_FILE = "admin.secret"  # noqa: S105 - the name of a file
+LOCAL_OPERATOR = "local operator"
+
+
+class WithAdmin:
+    """An ASGI app that hands what is under /admin to one app, and all else, start and stop included, to another."""
+
+    def __init__(self, gateway: ASGIApp, admin: ASGIApp) -> None:
+        self._gateway = gateway
+        self._admin = admin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and path == ADMIN_PATH:
+            # What the page names beside itself is relative to a folder.
+            await RedirectResponse(f"{ADMIN_PATH}/", 308)(scope, receive, send)
+        elif scope["type"] == "http" and path.startswith(f"{ADMIN_PATH}/"):
+            root_path = scope.get("root_path", "") + ADMIN_PATH
+            await self._admin({**scope, "root_path": root_path}, receive, send)
+        else:
+            await self._gateway(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The gateway and the admin API as one app, and how the operator of this machine gets in."""
+
+    app: ASGIApp
+    page_url: str
+    admin_token: str
+
+    @property
+    def signed_in_url(self) -> str:
+        """The address that opens the page signed in: what follows "#" goes to no server and into no referrer."""
+        return f"{self.page_url}#token={self.admin_token}"
+
+
+def with_admin(gateway: ASGIApp, settings: Settings, doors: Doors, folder: Path, base_url: str) -> Served:
+    """Return a gateway of this machine with the admin API beside it, over the same doors; raise AdminSecretError."""
+    secret = open_admin_secret_file(folder / ADMIN_SECRET_FILE, create=True)
+    stores = open_stores(doors.dynamodb, settings.tables, doors.cipher, doors.clock, doors.randomness)
+    admin = Admin(
+        stores=stores,
+        upstream=doors.upstream,
+        base_urls=settings.base_urls,
+        secret=FixedSecret(secret),
+        sign_in_rate=SignInRate(doors.clock),
+        clock=doors.clock,
+        randomness=doors.randomness,
+        messages_url=base_url,
+    )
+    token = mint_admin_token(name=LOCAL_OPERATOR, secret=secret, now_s=doors.clock.now_ms() // 1_000)
+    return Served(WithAdmin(gateway, create_admin_app(admin)), f"{base_url}{ADMIN_PATH}/", token)
