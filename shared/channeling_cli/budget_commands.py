@@ -1,31 +1,28 @@
 """`channeling budget show | adjust | reset | raise | revoke`: a user's budget, seen and changed by an operator."""
 
 import asyncio
-import secrets
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
 from channeling.budget_answer import iso_time
-from channeling.budgets import operations
-from channeling.budgets.hold_id import new_hold_id
-from channeling.budgets.item import BudgetItem, BudgetKey, WindowState
-from channeling.budgets.operations import Order
-from channeling.budgets.store import BudgetStore
-from channeling.clock import SystemClock
+from channeling.budgets.item import BudgetItem, WindowState
+from channeling.budgets.operations import Adjusted, check_user_id
 from channeling.money import dollars
-from channeling.usage.store import UsageStore
+from channeling.operations import users
+from channeling.operations.stores import Stores
+from channeling.operations.users import UserView
 from channeling.window_kind import WindowKind
 from channeling_cli.amounts import microdollars
+from channeling_cli.confirmation import confirm
 from channeling_cli.deployment import open_deployment
 from channeling_cli.failure import CommandFailed, ExitCode
-from channeling_cli.operator_name import operator_name
-from channeling_cli.options import AsJson, InProject, Profile, Region, Stack, Target
+from channeling_cli.operator_name import cli_operator
+from channeling_cli.options import AsJson, InProject, Profile, Region, Stack, Target, Yes
 from channeling_cli.output import print_facts, print_json, print_line
 
 app = typer.Typer(no_args_is_help=True, help="One user's budget: see it, correct it, raise it, revoke.")
@@ -34,7 +31,6 @@ User = Annotated[str, typer.Argument(metavar="USER", help="The user's id, as in 
 OfWindow = Annotated[WindowKind, typer.Option("--window", help="Each kind of window is a budget of its own.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why: it is kept in the usage record.")]
 Actor = Annotated[str | None, typer.Option("--actor", help="Who does it (default: your login name).")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("show")
@@ -48,15 +44,15 @@ def show(
 ) -> None:
     """Show what is settled and held in every window the user has."""
     with _open(Target(stack, region, profile), project, user) as books:
-        items = asyncio.run(_read_all(books))
-    if not items:
+        view = asyncio.run(books.read_all())
+    if not view.budgets:
         raise CommandFailed(
             f"user {user!r} has no budget in project {books.project_id}: the first request begins one",
             exit_code=ExitCode.NOT_FOUND,
         )
-    revoked_before_ms = next((item.revoked_before_ms for item in items.values()), None)
+    revoked_before_ms = view.revoked_before_ms
     now_s = time.time()
-    windows = [_shown(kind, item, item.window, now_s) for kind, item in items.items() if item.window]
+    windows = [_shown(kind, item, item.window, now_s) for kind, item in view.budgets.items() if item.window]
     if as_json:
         print_json(
             {
@@ -104,10 +100,10 @@ def adjust(
     if (credit is None) == (debit is None):
         raise typer.BadParameter("say either --credit USD or --debit USD")
     amount = -_nanodollars(credit, "--credit") if credit is not None else _nanodollars(debit or "", "--debit")
-    order = _order(actor, reason)
+    operator = cli_operator(actor)
     with _open(Target(stack, region, profile), project, user) as books:
         done = asyncio.run(
-            operations.adjust(books.budgets, books.usage, books.key(window), order, amount, int(time.time()))
+            users.adjust_budget(books.stores, operator, books.project_id, user, window, amount, reason)
         )
     _tell_adjusted(books, window, done, as_json=as_json)
 
@@ -126,12 +122,10 @@ def reset(
     as_json: AsJson = False,
 ) -> None:
     """Give back all that is settled in the user's current window; requests in flight are charged as ever."""
-    order = _order(actor, reason)
+    operator = cli_operator(actor)
     with _open(Target(stack, region, profile), project, user) as books:
-        _confirm(f"Give user {user!r} back all that is settled of this {window}?", yes=yes)
-        done = asyncio.run(
-            operations.reset(books.budgets, books.usage, books.key(window), order, int(time.time()))
-        )
+        confirm(f"Give user {user!r} back all that is settled of this {window}?", yes=yes)
+        done = asyncio.run(users.reset_budget(books.stores, operator, books.project_id, user, window, reason))
     _tell_adjusted(books, window, done, as_json=as_json)
 
 
@@ -152,12 +146,10 @@ def raise_limit(
 ) -> None:
     """Add dollars to the user's limit until the current window ends; not on top of an earlier raise."""
     added = _nanodollars(amount, "USD")
-    order = _order(actor, reason)
+    operator = cli_operator(actor)
     with _open(Target(stack, region, profile), project, user) as books:
         item = asyncio.run(
-            operations.raise_limit(
-                books.budgets, books.usage, books.key(window), order, added, int(time.time())
-            )
+            users.raise_budget(books.stores, operator, books.project_id, user, window, added, reason)
         )
     ends_at = iso_time(item.window.end_s) if item.window else ""
     if as_json:
@@ -182,13 +174,13 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Refuse every token the user has now; those minted later work."""
-    order = _order(actor, reason)
+    operator = cli_operator(actor)
     with _open(Target(stack, region, profile), project, user) as books:
-        _confirm(f"Refuse every token that user {user!r} has now?", yes=yes)
-        now_ms = time.time_ns() // 1_000_000
-        asyncio.run(operations.revoke(books.budgets, books.usage, books.project_id, user, order, now_ms))
+        confirm(f"Refuse every token that user {user!r} has now?", yes=yes)
+        asyncio.run(users.revoke_user(books.stores, operator, books.project_id, user, reason))
+        revoked_before_ms = asyncio.run(books.read_all()).revoked_before_ms
     if as_json:
-        print_json({"project_id": books.project_id, "user_id": user, "revoked_before_ms": now_ms})
+        print_json({"project_id": books.project_id, "user_id": user, "revoked_before_ms": revoked_before_ms})
         return
     # Tokens say in whole seconds when they were issued, so one of this very second counts as issued before.
     print_line(
@@ -200,35 +192,24 @@ def revoke(
 class _Books:
     """A user's budgets in an opened deployment."""
 
-    budgets: BudgetStore
-    usage: UsageStore
+    stores: Stores
     project_id: str
     user_id: str
-
-    def key(self, kind: WindowKind) -> BudgetKey:
-        return BudgetKey(self.project_id, self.user_id, kind)
 
     def identity(self, kind: WindowKind) -> dict[str, Any]:
         return {"project_id": self.project_id, "user_id": self.user_id, "window": kind}
 
+    async def read_all(self) -> UserView:
+        return await users.show_user(self.stores, self.project_id, self.user_id)
+
 
 @contextmanager
 def _open(target: Target, project: str | None, user: str) -> Iterator[_Books]:
-    operations.check_user_id(user)
+    check_user_id(user)
     with open_deployment(target) as deployment:
         project_id = deployment.project_id(project)
         asyncio.run(deployment.read_project(project_id))
-        yield _Books(
-            BudgetStore(deployment.dynamodb, deployment.tables.budgets),
-            UsageStore(deployment.dynamodb, deployment.tables.usage, SystemClock()),
-            project_id,
-            user,
-        )
-
-
-async def _read_all(books: _Books) -> dict[WindowKind, BudgetItem]:
-    items = {kind: await books.budgets.read(books.key(kind)) for kind in get_args(WindowKind)}
-    return {kind: item for kind, item in items.items() if item != BudgetItem()}
+        yield _Books(deployment.stores, project_id, user)
 
 
 def _shown(kind: WindowKind, item: BudgetItem, window: WindowState, now_s: float) -> dict[str, Any]:
@@ -252,7 +233,7 @@ def _money(window: WindowState) -> dict[str, Any]:
     }
 
 
-def _tell_adjusted(books: _Books, window: WindowKind, done: operations.Adjusted, *, as_json: bool) -> None:
+def _tell_adjusted(books: _Books, window: WindowKind, done: Adjusted, *, as_json: bool) -> None:
     settled = dollars(done.item.window.settled) if done.item.window else "0"
     if as_json:
         print_json(books.identity(window) | {"adjusted_usd": dollars(done.amount), "settled_usd": settled})
@@ -264,29 +245,6 @@ def _tell_adjusted(books: _Books, window: WindowKind, done: operations.Adjusted,
     print_line(
         f"{verb} ${dollars(abs(done.amount))}. Settled in this {window} of {books.user_id!r}: ${settled}."
     )
-
-
-def _order(actor: str | None, reason: str) -> Order:
-    return Order(new_hold_id(int(time.time()), secrets.token_bytes), operator_name(actor), reason)
-
-
-def _confirm(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise CommandFailed(
-            "this asks for confirmation, and there is no terminal to ask at",
-            next_step="the same command with --yes",
-            exit_code=ExitCode.USAGE,
-        )
-    # On standard error, so that --json prints JSON alone.
-    print_line(f"{question} [y/N]", to_stderr=True)
-    try:
-        answer = input()
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise CommandFailed("not confirmed; nothing was changed")
 
 
 def _nanodollars(text: str, option: str) -> int:

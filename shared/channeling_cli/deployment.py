@@ -1,13 +1,16 @@
 """What a command works on, wherever it runs: tables, encryption, address, and the project meant by default."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from channeling.clock import SystemClock
 from channeling.dynamodb import BotocoreDynamoDB
+from channeling.operations.stores import Stores, open_stores
 from channeling.projects.cipher import Cipher
 from channeling.projects.key_file_cipher import open_key_file
 from channeling.projects.kms_cipher import KmsCipher
@@ -36,6 +39,11 @@ class Deployment:
     @property
     def projects(self) -> ProjectStore:
         return ProjectStore(self.dynamodb, self.tables.projects)
+
+    @property
+    def stores(self) -> Stores:
+        """The stores as operations take them."""
+        return open_stores(self.dynamodb, self.tables, self.cipher, SystemClock(), secrets.token_bytes)
 
     @property
     def servers_follow(self) -> str:

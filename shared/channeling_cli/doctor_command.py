@@ -12,7 +12,6 @@ from channeling.errors import StoreUnavailable
 from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.project_secrets import open_secrets
 from channeling.provider import Provider
-from channeling.providers.registry import is_other_chat_server
 from channeling.settings import base_urls_from
 from channeling_cli.demo_project import DEMO_KEY
 from channeling_cli.deployment import Deployment, open_deployment
@@ -92,6 +91,9 @@ async def _examine_project(deployment: Deployment, project: str | None, *, offli
     findings = check_project(stored, opened, flags)
     real = {provider: key for provider, key in opened.provider_keys.items() if key != DEMO_KEY}
     if not offline:
+        # Not at the top: it brings the HTTP client, which no other command needs.
+        from channeling.providers.registry import is_other_chat_server
+
         # A running server's own addresses: the key of a company's gateway is not sent to anybody else.
         urls = base_urls_from(os.environ) if deployment.local is None else deployment.local.provider_urls
         trials = (

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -40,9 +39,8 @@ def event(
                 limit_microusd=limit_microusd,
                 window="day",
                 lifetime_s=_LIFETIME_S,
-                now_s=time.time(),
             )
-            text = filled_event(text, asyncio.run(minting))
+            text = filled_event(text, asyncio.run(minting).token)
     sys.stdout.write(text)
 
 

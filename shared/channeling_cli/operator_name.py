@@ -2,7 +2,13 @@
 
 import getpass
 
+from channeling.operations.operator import Operator
 from channeling_cli.failure import CommandFailed, ExitCode
+
+
+def cli_operator(named: str | None = None) -> Operator:
+    """Return who gives the orders of this command; raise CommandFailed where nobody was named and none is known."""
+    return Operator(operator_name(named), "cli")
 
 
 def operator_name(named: str | None) -> str:

@@ -15,6 +15,7 @@ Stack = Annotated[
 ]
 Region = Annotated[str | None, typer.Option("--region", help="The stack's AWS region.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="The AWS profile to use.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 InProject = Annotated[
     str | None, typer.Option("--project", help="The project's id (default: the local server's).")

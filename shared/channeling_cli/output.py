@@ -2,12 +2,16 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+# Wide enough for no cell to be folded: a pipe has no width of its own.
+_PIPED_WIDTH = 1_000
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -26,6 +30,30 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
     for name, value in facts:
         table.add_row(Text(f"  {name}"), Text(value))
     console.print(table)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print rows under headings, plain text only; `right` names the columns of figures."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(
+            Text(name),
+            justify="right" if name in right else "left",
+            no_wrap=name in right,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def printable(text: str) -> str:
+    """Return text of others with its control characters shown as escapes: a terminal would obey them."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def print_line(text: str = "", *, style: str = "", to_stderr: bool = False) -> None:

@@ -2,16 +2,17 @@
 
 import asyncio
 import sys
-import time
 from typing import Annotated
 
 import typer
 
-from channeling.projects.project_secrets import open_secrets
+from channeling.operations.tokens import MintedToken, mint_user_token
+from channeling.projects.errors import ProjectInvalid, SecretMissing
 from channeling.window_kind import WindowKind
 from channeling_cli.amounts import duration_s, microdollars, usd_text
-from channeling_cli.calendar_token import mint_calendar_token
 from channeling_cli.deployment import Deployment, open_deployment
+from channeling_cli.failure import CommandFailed, ExitCode
+from channeling_cli.operator_name import cli_operator
 from channeling_cli.options import AsJson, InProject, Profile, Region, Stack, Target
 from channeling_cli.output import print_json, print_line
 
@@ -41,8 +42,7 @@ def mint(
     lifetime_s = duration_s(expires_in, "--expires-in")
     with open_deployment(Target(stack, region, profile)) as deployment:
         project_id = deployment.project_id(project)
-        now_s = time.time()
-        token = asyncio.run(
+        minted = asyncio.run(
             mint_from(
                 deployment,
                 project_id,
@@ -50,25 +50,24 @@ def mint(
                 limit_microusd=limit_microusd,
                 window=window,
                 lifetime_s=lifetime_s,
-                now_s=now_s,
                 models=model or None,
             )
         )
     if as_json:
         print_json(
             {
-                "token": token,
+                "token": minted.token,
                 "project_id": project_id,
                 "user_id": user,
                 "budget_usd": usd_text(limit_microusd),
                 "window": window,
-                "expires_at_s": int(now_s) + lifetime_s,
+                "expires_at_s": minted.expires_at_s,
                 "base_url": deployment.base_url,
             }
         )
         return
     # The token alone on standard output: TOKEN=$(channeling token mint …) is how it is used.
-    sys.stdout.write(token + "\n")
+    sys.stdout.write(minted.token + "\n")
     sys.stdout.flush()
     print_line(
         f"{user}: ${usd_text(limit_microusd)} a {window} in project {project_id}, good for {expires_in}",
@@ -85,21 +84,25 @@ async def mint_from(
     limit_microusd: int,
     window: WindowKind,
     lifetime_s: int,
-    now_s: float,
     models: list[str] | None = None,
-) -> str:
-    """Return a token of a project of a deployment; raise CommandFailed."""
-    stored = await deployment.read_project(project_id)
-    opened = await open_secrets(deployment.cipher, project_id, stored.sealed)
-    return mint_calendar_token(
-        stored.rules,
-        opened,
-        project_id=project_id,
-        user_id=user_id,
-        limit_microusd=limit_microusd,
-        window=window,
-        lifetime_s=lifetime_s,
-        now_s=now_s,
-        models=models,
-        flags=deployment.target.flags,
-    )
+) -> MintedToken:
+    """Return a token of a project of a deployment; raise CommandFailed where the project would refuse it."""
+    flags = deployment.target.flags
+    try:
+        return await mint_user_token(
+            deployment.stores,
+            cli_operator(),
+            project_id,
+            user_id=user_id,
+            limit_microusd=limit_microusd,
+            window=window,
+            lifetime_s=lifetime_s,
+            models=models,
+        )
+    except SecretMissing as error:
+        next_step = f"channeling secret add --project {project_id}{flags}"
+        raise CommandFailed(str(error), next_step=next_step, exit_code=ExitCode.REFUSED) from error
+    except ProjectInvalid as error:
+        over_limit = "max_ai" in str(error)
+        next_step = f"channeling project set {project_id} --max-ai USD{flags}" if over_limit else ""
+        raise CommandFailed(str(error), next_step=next_step, exit_code=ExitCode.REFUSED) from error

@@ -27,6 +27,7 @@ from channeling.clock import SystemClock
 from channeling.errors import StoreUnavailable
 from channeling.money import dollars
 from channeling.usage.store import UsageStore
+from channeling_cli import usage_reports, usage_tail
 from channeling_cli.deployment import open_deployment
 from channeling_cli.failure import CommandFailed, ExitCode
 from channeling_cli.log_lines import Unreadable, find_log_lines
@@ -35,6 +36,9 @@ from channeling_cli.options import AsJson, Profile, Region, Stack, Target
 from channeling_cli.output import print_facts, print_json, print_line
 
 app = typer.Typer(no_args_is_help=True, help="Usage records: what requests were billed.")
+app.command("show")(usage_reports.show)
+app.command("tail")(usage_tail.tail)
+app.command("export")(usage_reports.export)
 
 # One request that the store refuses is that request's trouble; so many in a row are the store's.
 MAX_FAILURES_IN_A_ROW = 3
@@ -47,11 +51,6 @@ class Line:
     place: str
     unsettled: Unsettled | None
     reason: str = ""
-
-
-@app.callback()
-def usage() -> None:
-    """Keep `recover` a command of its own name while it is the only one."""
 
 
 @app.command("recover")

@@ -94,7 +94,7 @@ def test_the_key_of_a_project_s_own_server_goes_to_no_other(
 
 def test_what_is_wrong_is_said_with_what_to_do(run: Run, on_this_machine: OnThisMachine) -> None:
     run("project", "set", "--status", "disabled")
-    run("key", "remove", "anthropic")
+    run("key", "remove", "anthropic", "--yes")
     (on_this_machine.folder / "local.json").chmod(0o644)
     ended = run("doctor", "--offline")
     assert ended.code == 6

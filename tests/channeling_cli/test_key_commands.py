@@ -40,9 +40,9 @@ def test_at_a_terminal_it_is_typed_unseen(
 
 
 def test_a_key_is_removed_once(run: Run, on_this_machine: OnThisMachine) -> None:
-    assert run("key", "remove", "anthropic").code == 0
+    assert run("key", "remove", "anthropic", "--yes").code == 0
     assert dict(asyncio.run(on_this_machine.secrets()).provider_keys) == {}
-    again = run("key", "remove", "anthropic")
+    again = run("key", "remove", "anthropic", "--yes")
     assert again.code == 3
     assert "no anthropic key" in again.err
 
@@ -58,7 +58,7 @@ def test_a_key_is_removed_once(run: Run, on_this_machine: OnThisMachine) -> None
         (("set", "elsewhere"), KEY, 2, "'anthropic', 'openai', 'openrouter'"),
         (("set", "anthropic", KEY), "", 2, "unexpected extra argument"),
         (("set", "anthropic", "--project", "missing"), KEY, 3, "no project"),
-        (("remove", "openai", "--project", "missing"), "", 3, "no project"),
+        (("remove", "openai", "--project", "missing", "--yes"), "", 3, "no project"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -20,28 +20,28 @@ def test_a_rotation_from_end_to_end(run: Run, on_this_machine: OnThisMachine) ->
     third = run("secret", "add")
     assert third.code == 4
     assert "remove the old one first" in third.err
-    removed = run("secret", "remove", fingerprint(old))
+    removed = run("secret", "remove", fingerprint(old), "--yes")
     assert removed.code == 0
     assert asyncio.run(on_this_machine.secrets()).hmac_secrets == (new,)
 
 
 def test_neither_list_nor_remove_gives_a_secret_away(run: Run, on_this_machine: OnThisMachine) -> None:
     (secret,) = asyncio.run(on_this_machine.secrets()).hmac_secrets
-    for arguments in (("list",), ("list", "--json"), ("remove", fingerprint(secret), "--json")):
+    for arguments in (("list",), ("list", "--json"), ("remove", fingerprint(secret), "--yes", "--json")):
         ended = run("secret", *arguments)
         assert ended.code == 0
         assert secret[8:] not in ended.out + ended.err
 
 
 def test_a_fingerprint_nobody_has_is_named(run: Run, on_this_machine: OnThisMachine) -> None:
-    ended = run("secret", "remove", "00000000")
+    ended = run("secret", "remove", "00000000", "--yes")
     assert ended.code == 3
     assert "'00000000'" in ended.err
 
 
 def test_without_a_secret_no_token_is_minted(run: Run, on_this_machine: OnThisMachine) -> None:
     (secret,) = asyncio.run(on_this_machine.secrets()).hmac_secrets
-    run("secret", "remove", fingerprint(secret))
+    run("secret", "remove", fingerprint(secret), "--yes")
     ended = run("token", "mint", "--user", "ana", "--budget", "1")
     assert ended.code == 4
     assert "channeling secret add --project demo" in ended.err

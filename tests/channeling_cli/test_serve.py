@@ -96,7 +96,7 @@ def test_without_any_key_the_labelled_demo_answers_until_a_key_is_set(tmp_path: 
         )
         assert found["level"] == "warning"
         command(tmp_path, "key", "set", "openai", stdin="sk-openai")
-        command(tmp_path, "key", "remove", "anthropic")
+        command(tmp_path, "key", "remove", "anthropic", "--yes")
         refused_now = ask(server, server.token)
         assert refused_now.status_code == 400, "the demo is gone with the next request"
 

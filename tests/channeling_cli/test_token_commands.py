@@ -55,7 +55,7 @@ def test_a_budget_over_the_projects_limit_is_refused(run: Run, on_this_machine: 
     assert run("token", "mint", "--user", "ana", "--budget", "10").code == 0
     ended = run("token", "mint", "--user", "ana", "--budget", "10.000001")
     assert ended.code == 4
-    assert "up to $10, not $10.000001" in ended.err
+    assert "up to $10 (max_ai), not $10.000001" in ended.err
 
 
 @pytest.mark.parametrize(

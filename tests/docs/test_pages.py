@@ -77,6 +77,8 @@ def assert_takes(arguments: str) -> None:
         command = command.commands[name]
         names_read.append(name)
     flags = {"--help"} | {flag for part in command.params for flag in (*part.opts, *part.secondary_opts)}
+    if "--" in words:
+        words = words[: words.index("--")]  # what follows is another program's
     for word in words:
         if word.startswith("--"):
             assert word.partition("=")[0] in flags, f"{' '.join(names_read)} has no {word}"
