@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from channeling.errors import InvalidRequest
-from channeling.message_request import MessageRequest
+from channeling.message_request import BuiltinTool, MessageRequest
 from channeling.pricing.allowances import IMAGE_TOKENS, UNASKED_SEARCH_TOKENS, allowance_tokens
 from channeling.pricing.bound import (
     PossibleTerms,
@@ -122,9 +122,15 @@ def quote_request(
     has_state = request.has_provider_state and keeps_state
     if request.has_unmeasured_sources or has_state:
         input_tokens = max(input_tokens, context_window)
-    rounds = _server_tool_rounds(request) if count_rounds else 0
+    # A route that keeps nothing is sent every tool in full, and the search for tools is left out of it.
+    server_tools = [
+        tool
+        for tool in request.builtin_tools
+        if tool.runs_at_provider and (keeps_state or not tool.kind.startswith("tool_search"))
+    ]
+    rounds = _server_tool_rounds(request, server_tools) if count_rounds else 0
     if rounds is None and not allow_unbounded_tools:
-        raise InvalidRequest(_unbounded_message(request))
+        raise InvalidRequest(_unbounded_message(server_tools))
     if rounds:
         # Each result is billed again as input, with all that came before it.
         input_tokens = max(input_tokens, context_window) * (rounds + 1)
@@ -163,23 +169,20 @@ def _tool_types(request: MessageRequest) -> list[str]:
     return builtin + ["custom"] * (request.tool_count - len(builtin))
 
 
-def _server_tool_rounds(request: MessageRequest) -> int | None:
+def _server_tool_rounds(request: MessageRequest, server_tools: Sequence[BuiltinTool]) -> int | None:
     """How often server tools may bring their results in: 0 without any, None where nothing says."""
     if request.has_mcp_servers:
         return None
     rounds = 0
-    for tool in request.builtin_tools:
-        if tool.runs_at_provider:
-            if tool.max_uses is None:
-                return None
-            rounds += tool.max_uses
+    for tool in server_tools:
+        if tool.max_uses is None:
+            return None
+        rounds += tool.max_uses
     return rounds
 
 
-def _unbounded_message(request: MessageRequest) -> str:
-    unbounded = [
-        tool.kind for tool in request.builtin_tools if tool.runs_at_provider and tool.max_uses is None
-    ]
+def _unbounded_message(server_tools: Sequence[BuiltinTool]) -> str:
+    unbounded = [tool.kind for tool in server_tools if tool.max_uses is None]
     named = " and ".join(unbounded) or "mcp_servers"
     return (
         f"tools: nothing bounds what {named} may cost, and this project allows no unbounded tools. "

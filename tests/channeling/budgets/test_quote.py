@@ -248,3 +248,12 @@ def test_state_that_no_provider_keeps_adds_nothing() -> None:
     )
     assert (kept.input_tokens, kept.is_countable) == (price().context_window, False)
     assert (left_out.input_tokens, left_out.is_countable) == (len(asked.raw), True)
+
+
+def test_a_search_for_tools_is_bounded_where_it_is_left_out() -> None:
+    """Where the provider searches, nothing says how often; a translated request is sent all tools instead."""
+    asked = request(tools=[{"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}])
+    bounds = {"max_tokens": 1_000, "least_tokens": 64, "allow_unbounded_tools": False}
+    with pytest.raises(InvalidRequest, match="tool_search_tool_regex_20251119"):
+        quote_request(asked, [price()], **bounds, keeps_state=True)
+    assert not quote_request(asked, [price()], **bounds, keeps_state=False).has_tool_rounds
