@@ -1,19 +1,24 @@
 """Who calls: from the request's headers to verified claims and the project they belong to."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from channeling.auth.credential import credential_from_headers
 from channeling.auth.token import TokenClaims, unknown_project_or_secret, unverified_project_id, verify_token
+from channeling.budget_answer import iso_time
 from channeling.budgets.item import BudgetKey
-from channeling.errors import AuthenticationFailed, PermissionDenied
+from channeling.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied
 from channeling.gateway import Gateway
 from channeling.message_request import MessageRequest
+from channeling.money import dollars
 from channeling.projects.project import Project
 from channeling.provider import Provider
 from channeling.providers.provider_adapter import ProviderAdapter, UpstreamTarget
 from channeling.providers.registry import adapter_for, is_other_chat_server
 from channeling.routing.route import Route, missing_key, route_model, strip_long_context_suffix
+
+NANOUSD_PER_MICROUSD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,27 @@ async def refuse_revoked(gateway: Gateway, caller: Caller) -> None:
     """Raise AuthenticationFailed where the caller's token was revoked (known to ten seconds)."""
     if await gateway.revocations.is_revoked(caller.budget_key, caller.claims.issued_at_ms):
         raise AuthenticationFailed("The token was revoked. Ask for a new one.")
+
+
+def refuse_capped(caller: Caller, now_s: float) -> None:
+    """Raise BudgetExceeded where all users together have spent what the project may spend in this calendar month.
+
+    It is told by the sum that was read with the project: at most a minute old where the server keeps it, and a
+    minute more where the reconciler made it.
+    """
+    spend, cap = caller.project.month_spend, caller.project.monthly_cap_microusd
+    if spend is None or cap is None or not spend.reaches(cap, now_s):
+        return
+    raise BudgetExceeded(
+        "project spend cap reached",
+        retry_after_s=max(1, math.ceil(spend.end_s - now_s)),
+        details={
+            "error_code": "project_spend_cap_reached",
+            "cap_usd": dollars(cap * NANOUSD_PER_MICROUSD),
+            "spent_usd": dollars(spend.total_nanousd),
+            "resets_at": iso_time(spend.end_s),
+        },
+    )
 
 
 def route_request(gateway: Gateway, caller: Caller, request: MessageRequest) -> Routed:

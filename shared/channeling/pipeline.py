@@ -16,7 +16,7 @@ from channeling.budgets.item import BudgetItem
 from channeling.budgets.settlement import Ended
 from channeling.budgets.store import window_of
 from channeling.call import Call, Stop
-from channeling.caller import Caller, Routed, authenticate, route_request
+from channeling.caller import Caller, Routed, authenticate, refuse_capped, route_request
 from channeling.errors import GatewayError, UpstreamFailed
 from channeling.exchange import NOTICE_MS, Exchange
 from channeling.gateway import Gateway
@@ -44,6 +44,7 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     It must run to its end, since only that ends the hold: `run_to_its_end` sees to it.
     """
     caller = await authenticate(gateway, call.headers)
+    refuse_capped(caller, call.started_ms / 1000)
     request = parse_message_request(call.body)
     routed = route_request(gateway, caller, request)
     book = await gateway.price_book(caller.project)

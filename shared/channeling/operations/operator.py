@@ -5,7 +5,7 @@ from typing import Literal
 
 from channeling.auth.admin_token import Role
 
-Via = Literal["api", "cli"]
+Via = Literal["api", "cli", "schedule"]
 
 
 @dataclass(frozen=True, slots=True)

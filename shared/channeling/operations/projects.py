@@ -6,6 +6,7 @@ from typing import Any
 
 from channeling.auth.mint import new_hmac_secret
 from channeling.dynamodb import ConditionFailed
+from channeling.operations.audit_log import AuditLog
 from channeling.operations.operator import Operator
 from channeling.operations.stores import Stores
 from channeling.projects import project_secrets
@@ -14,7 +15,7 @@ from channeling.projects.fingerprint import fingerprint
 from channeling.projects.month_spend import MonthSpend
 from channeling.projects.project import ProjectRules, ProjectSecrets, is_project_id
 from channeling.projects.project_secrets import open_secrets
-from channeling.projects.store import StoredProject
+from channeling.projects.store import ProjectStore, StoredProject
 from channeling.provider import Provider
 
 DEFAULT_GRACE_S = 7 * 86_400
@@ -138,17 +139,21 @@ async def restore_project(stores: Stores, operator: Operator, project_id: str) -
     return await show_project(stores, project_id)
 
 
-async def remove_deleted_projects(stores: Stores, operator: Operator) -> int:
+async def remove_deleted_projects(
+    projects: ProjectStore, audit: AuditLog, operator: Operator, now_ms: int
+) -> int:
     """Remove the projects whose grace period is over; return how many. Raises StoreUnavailable."""
     removed = 0
-    for project_id in await stores.projects.list_rules():
-        stored = await stores.projects.read(project_id)
-        if stored is None or stored.rules.delete_at_ms is None:
+    for project_id, rules in (await projects.list_rules()).items():
+        if rules.delete_at_ms is None:
             continue
-        if stored.rules.delete_at_ms <= stores.clock.now_ms():
-            async with stores.audit.entry(operator, "project.remove", project_id):
-                await stores.projects.delete(project_id)
-            removed += 1
+        # The list may be a moment behind a restoring.
+        stored = await projects.read(project_id)
+        if stored is None or stored.rules.delete_at_ms is None or stored.rules.delete_at_ms > now_ms:
+            continue
+        async with audit.entry(operator, "project.remove", project_id):
+            await projects.delete(project_id)
+        removed += 1
     return removed
 
 

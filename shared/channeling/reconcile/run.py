@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 
 from channeling.budgets.store import BudgetStore
 from channeling.clock import Clock
@@ -11,6 +12,7 @@ from channeling.reconcile.checkpoint import Checkpoint
 from channeling.reconcile.expired_holds import end_expired_holds
 from channeling.reconcile.hourly_rollups import hourly_rollups
 from channeling.reconcile.pending_adjustments import finish_pending_adjustments
+from channeling.reconcile.projects import tend_projects
 from channeling.settings import Settings
 from channeling.usage.store import UsageStore
 
@@ -55,7 +57,9 @@ async def reconcile_every(period_s: float, dynamodb: DynamoDB, settings: Setting
     """Run until cancelled, a period apart; a run that fails is logged, and the next goes on where it stopped."""
     while True:
         try:
-            await reconcile(dynamodb, settings, clock, clock.now_ms() + round(period_s * 1000))
+            deadline_ms = clock.now_ms() + round(period_s * 1000)
+            await reconcile(dynamodb, settings, clock, deadline_ms)
+            await tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms)
         except Exception:
             _log.exception("reconciling failed; it is tried again")
         await asyncio.sleep(period_s)

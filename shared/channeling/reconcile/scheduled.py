@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from channeling.clock import SystemClock
 from channeling.dynamodb import BotocoreDynamoDB
+from channeling.reconcile.projects import tend_projects
 from channeling.reconcile.run import Report, reconcile
 from channeling.settings import Settings
 
 # Longer than one budget with every slot held and a page of the scan take together.
 STOP_BEFORE_DEADLINE_MS = 30_000
 _THREADS = 8
+ONLY_PROJECTS = "projects"
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +31,10 @@ class LambdaContext(Protocol):
 
 
 def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContext], Report]:
-    """Return the handler of a deployment; whatever event comes, it is one run. Raises SettingsError."""
+    """Return the handler of a deployment; whatever event comes, it is one run.
+
+    An event {"only": "projects"} asks for what is quick and due each minute alone. Raises SettingsError.
+    """
     import botocore.session
     from botocore.config import Config
 
@@ -43,9 +49,12 @@ def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContex
     dynamodb = BotocoreDynamoDB(client, threads=_THREADS)
     clock = SystemClock()
 
-    def handler(_: Any, context: LambdaContext) -> Report:
+    def handler(event: Any, context: LambdaContext) -> Report:
         deadline_ms = clock.now_ms() + context.get_remaining_time_in_millis() - STOP_BEFORE_DEADLINE_MS
-        report = asyncio.run(reconcile(dynamodb, settings, clock, deadline_ms))
+        report: Report = {}
+        if not (isinstance(event, Mapping) and event.get("only") == ONLY_PROJECTS):
+            report |= asyncio.run(reconcile(dynamodb, settings, clock, deadline_ms))
+        report |= asyncio.run(tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms))
         _log.info("reconciled", extra={"fields": report})
         return report
 
