@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from channeling.clock import SystemClock
 from channeling.dynamodb import BotocoreDynamoDB
+from channeling.operations.stores import Stores, open_stores
 from channeling.projects.key_file_cipher import KeyFileCipher, open_key_file
 from channeling.projects.project import ProjectSecrets
 from channeling.projects.project_secrets import open_secrets
@@ -103,6 +105,13 @@ async def on_this_machine(
     store = ProjectStore(dynamodb, tables.projects)
     await ensure_demo_project(store, cipher, {"anthropic": "sk-ant-demo"}, demo_allowed=False, now_ms=1)
     return OnThisMachine(folder, server, store, cipher)
+
+
+@pytest.fixture
+def stores(on_this_machine: OnThisMachine, dynamodb: BotocoreDynamoDB) -> Stores:
+    """The stores of the deployment that commands work on."""
+    tables, cipher = on_this_machine.server.tables, on_this_machine.cipher
+    return open_stores(dynamodb, tables, cipher, SystemClock(), os.urandom)
 
 
 @pytest.fixture(autouse=True)
