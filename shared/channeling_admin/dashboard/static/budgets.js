@@ -64,7 +64,7 @@ export function budgetCard(page, budget, orders) {
     figures.left === null
       ? h("p", { class: "left" }, `${usd(figures.settled)} used`)
       : h("p", { class: "left" }, `${usd(figures.left)} left`),
-    meter(figures),
+    figures.limit !== null && meter(figures),
     h(
       "p", { class: "legend" },
       h("span", {}, h("i", { class: "of-settled" }), `${usd(figures.settled)} used`),
