@@ -53,13 +53,16 @@ def test_everything_lies_where_lambda_looks(build: Path) -> None:
     assert (packages / "python/starlette").is_dir()
     assert (core / "python/channeling/app.py").is_file()
     assert (core / "python/channeling/pricing/default_prices.json").is_file()
+    assert (build / "AdminFunction/app.py").is_file()
+    assert (build / "AdminLayer/python/channeling_admin/app.py").is_file()
+    assert (build / "AdminDependenciesLayer/python/fastapi").is_dir()
 
 
 def test_nothing_is_in_it_by_mistake(build: Path) -> None:
     names = {path.name for path in build.rglob("*")}
-    assert (
-        not {"__pycache__", "channeling_cli", "boto3", "cryptography", "fastapi", "pydantic", "moto"} & names
-    )
+    assert not {"__pycache__", "channeling_cli", "boto3", "cryptography", "moto"} & names
+    of_messages = {path.name for layer in LAYERS for path in (build / layer).rglob("*")}
+    assert not {"channeling_admin", "fastapi", "pydantic", "mangum"} & of_messages
     assert not [name for name in names if name.endswith((".pyc", ".key", ".env"))]
 
 
@@ -90,4 +93,5 @@ def test_a_public_url_gets_both_permissions_and_the_role_no_others(build: Path) 
     assert [name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"] == [
         "MessagesRole",
         "ReconcileRole",
+        "AdminRole",
     ]

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from channeling.alert_door import EVENT_SOURCE
+from channeling.auth.admin_token import MIN_SECRET_CHARACTERS
+from channeling.projects.month_spend import MonthSpend, month_spend_attributes
+from channeling.reconcile.scheduled import ONLY_PROJECTS
 from channeling.settings import Settings
 from channeling.tables import TableNames, create_table_arguments
 from channeling.usage import rollup_progress
@@ -29,6 +32,7 @@ FUNCTION_PROPERTIES = RESOURCES[FUNCTION]["Properties"]
 EVENT_BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
 VARIABLES: dict[str, Any] = FUNCTION_PROPERTIES["Environment"]["Variables"]
 
+MONTH_SPEND = tuple(month_spend_attributes(MonthSpend(0, 0, 0, 0, 0, 0)))
 
 RECONCILE: dict[str, Any] = RESOURCES["ReconcileFunction"]["Properties"]
 
@@ -110,7 +114,8 @@ def _rights(role: str) -> list[tuple[str, str | list[str], dict[str, Any] | None
 
 
 def _named(resource: dict[str, Any]) -> str:
-    return str(resource["Fn::GetAtt"][0] if "Fn::GetAtt" in resource else resource["Fn::Sub"])
+    [(function, value)] = resource.items()
+    return str(value[0] if function == "Fn::GetAtt" else value)
 
 
 def _items_named(*partitions: str) -> dict[str, Any]:
@@ -133,8 +138,13 @@ def test_the_function_may_do_what_a_request_needs_and_no_more() -> None:
 
 
 def test_reconciling_is_scheduled_and_gives_holds_the_time_that_requests_get() -> None:
-    [schedule] = RECONCILE["Events"].values()
-    assert schedule == {"Type": "Schedule", "Properties": {"Schedule": "rate(5 minutes)"}}
+    assert RECONCILE["Events"] == {
+        "EveryFiveMinutes": {"Type": "Schedule", "Properties": {"Schedule": "rate(5 minutes)"}},
+        "EveryMinute": {
+            "Type": "Schedule",
+            "Properties": {"Schedule": "rate(1 minute)", "Input": json.dumps({"only": ONLY_PROJECTS})},
+        },
+    }
     variables = RECONCILE["Environment"]["Variables"]
     assert variables.items() <= VARIABLES.items()
     assert Settings.from_environ({name: str(value) for name, value in variables.items()}).max_request_s == 900
@@ -149,8 +159,47 @@ def test_the_reconcile_function_may_do_what_it_does_and_no_more() -> None:
         ("UsageTable", "dynamodb:PutItem", None),
         ("UsageTable", ["dynamodb:GetItem", "dynamodb:Query"], None),
         ("UsageTable", "dynamodb:UpdateItem", _items_named("*#rollup#*", "rollups", "dirty#?")),
-        ("ProjectsTable", "dynamodb:GetItem", None),
+        ("ProjectsTable", ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"], None),
+        (
+            "ProjectsTable",
+            "dynamodb:UpdateItem",
+            {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", *MONTH_SPEND]}},
+        ),
+        ("ProjectsTable", "dynamodb:DeleteItem", None),
     ]
+
+
+def test_the_admin_function_may_do_what_operators_do_and_no_more() -> None:
+    own_blobs = {"Null": {"kms:EncryptionContext:project": "false"}}
+    assert _rights("AdminRole") == [
+        ("AdminLogGroup", ["logs:CreateLogStream", "logs:PutLogEvents"], None),
+        ("ProjectsTable", ["dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], None),
+        ("ProjectsTable", "dynamodb:DeleteItem", None),
+        ("BudgetsTable", ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], None),
+        ("UsageTable", ["dynamodb:GetItem", "dynamodb:Query"], None),
+        ("UsageTable", "dynamodb:PutItem", None),
+        ("UsageTable", "dynamodb:UpdateItem", _items_named("dirty#?")),
+        ("SecretsKey", ["kms:Encrypt", "kms:Decrypt"], own_blobs),
+        ("AdminSecret", "secretsmanager:GetSecretValue", None),
+    ]
+
+
+def test_the_admin_function_is_the_handler_that_there_is_and_its_secret_is_made_by_aws() -> None:
+    admin = RESOURCES["AdminFunction"]["Properties"]
+    assert (admin["CodeUri"], admin["Handler"]) == ("functions/admin", "app.handler")
+    assert admin["FunctionUrlConfig"] == {"AuthType": "NONE", "InvokeMode": "BUFFERED"}
+    assert [layer["Ref"] for layer in admin["Layers"]] == [
+        "AdminDependenciesLayer",
+        "CoreLayer",
+        "AdminLayer",
+    ]
+    variables: dict[str, Any] = admin["Environment"]["Variables"]
+    assert variables["CHANNELING_ADMIN_SECRET_ID"] == {"Ref": "AdminSecret"}
+    documented = (ROOT / "shared/channeling/settings.py").read_text()
+    documented += (ROOT / "shared/channeling_admin/function.py").read_text()
+    assert set(variables) <= set(re.findall(r"CHANNELING_[A-Z_]+", documented))
+    secret = RESOURCES["AdminSecret"]["Properties"]["GenerateSecretString"]
+    assert secret["PasswordLength"] >= MIN_SECRET_CHARACTERS
 
 
 def test_no_right_to_change_items_reaches_a_record() -> None:
@@ -158,6 +207,7 @@ def test_no_right_to_change_items_reaches_a_record() -> None:
     partition = record.partition
     changed = {
         "MessagesRole": ["dirty#0"],
+        "AdminRole": ["dirty#0"],
         "ReconcileRole": ["dirty#0", rollup_pk(partition), rollup_progress.PARTITION],
     }
     for role, own in changed.items():
@@ -179,11 +229,22 @@ def test_every_parameter_can_be_left_out_and_is_explained() -> None:
 
 
 def test_the_outputs_are_those_that_the_command_line_reads() -> None:
-    assert set(TEMPLATE["Outputs"]) == {"MessagesUrl", "ProjectsTable", "BudgetsTable", "UsageTable", "KeyId"}
+    of_the_messages_api = {"MessagesUrl", "ProjectsTable", "BudgetsTable", "UsageTable", "KeyId"}
+    assert set(TEMPLATE["Outputs"]) == of_the_messages_api | {"AdminUrl", "AdminSecretId"}
 
 
 def _pins(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9_.-]+)==([^ ;]+)", lock.read_text(), re.MULTILINE))
+
+
+def test_the_admin_function_gets_the_versions_that_are_tested_here() -> None:
+    lock = ROOT / "layers/admin-deps/requirements.txt"
+    pins = _pins(lock)
+    assert {"fastapi", "mangum", "httpx", "orjson", "botocore", "pydantic"} <= set(pins)
+    assert not {"boto3", "cryptography", "uvicorn", "typer", "rich"} & set(pins)
+    assert pins.items() <= _pins(ROOT / "requirements/dev.lock").items()
+    assert lock.read_text().count("==") == len(pins)
+    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[a-z])", lock.read_text()))
 
 
 def test_lambda_gets_the_versions_that_are_tested_here_and_only_what_it_needs() -> None:
