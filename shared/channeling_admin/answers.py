@@ -88,8 +88,11 @@ def user_answer(view: UserView, now_s: int) -> dict[str, Any]:
 def budget_answer(kind: str, item: BudgetItem, window: WindowState, now_s: int) -> dict[str, Any]:
     """Return one window of a user."""
     pending = item.adjustment
+    # What the newest token said; an older one of the same user may say another.
+    limit = None if item.token_limit is None else item.token_limit + item.live_raise()
     return {
         "window": kind,
+        "limit_usd": None if limit is None else dollars(limit),
         "settled_usd": dollars(window.settled),
         "held_usd": dollars(window.held),
         "raise_usd": dollars(item.live_raise()),

@@ -4,6 +4,7 @@ pk "<project>#<user>"  sk "day"
 origin  window_start  window_end  committed  settled  holds {id: amount}     committed = settled + Σ holds
 prev_start  prev_end  prev_committed  prev_settled  prev_holds   the window before, until its last hold ended
 revoked_before (ms)?   raise {amount, window_start}?
+token_limit?  of the token that held last: to be shown, never to decide
 adjustment {id, amount, window_start, kind, actor, reason}?      intended, and not yet added to settled
 adjusted (id)?                                                   the last one that was added
 """
@@ -74,7 +75,11 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class BudgetItem:
-    """A budget as it stands in the store. `window` is None where only a revocation or a raise was written."""
+    """A budget as it stands in the store. `window` is None where only a revocation or a raise was written.
+
+    `token_limit` is what the token of the last hold said, in nanodollars, for people to see; admission looks at the
+    token that asks, never at this.
+    """
 
     window: WindowState | None = None
     previous: WindowState | None = None
@@ -83,6 +88,7 @@ class BudgetItem:
     raised: Raise | None = None
     adjustment: Adjustment | None = None
     adjusted_id: str | None = None
+    token_limit: int | None = None
 
     def live_raise(self) -> int:
         """Return what is added to the limit in the current window."""
@@ -118,6 +124,7 @@ def budget_item(item: Item | None) -> BudgetItem:
         else None,
         adjustment=_adjustment(item.get("adjustment")),
         adjusted_id=str(item["adjusted"]) if "adjusted" in item else None,
+        token_limit=_int(item["token_limit"]) if "token_limit" in item else None,
     )
 
 

@@ -96,10 +96,10 @@ class BudgetStore:
             clauses.append(raise_is(raise_counted))
         return await self._apply(
             ask.key,
-            "SET committed = committed + :amount, holds.#id = :amount",
+            "SET committed = committed + :amount, holds.#id = :amount, token_limit = :token_limit",
             all_of(*clauses),
             {"#id": ask.hold_id},
-            {":amount": amount},
+            {":amount": amount, ":token_limit": ask.limit},
         )
 
     async def create(self, ask: HoldAsk, amount: int, grid: Grid) -> BudgetItem:
@@ -107,10 +107,10 @@ class BudgetStore:
         return await self._apply(
             ask.key,
             "SET origin = :origin, window_start = :start, window_end = :end,"
-            " committed = :amount, settled = :zero, holds = :new",
+            " committed = :amount, settled = :zero, holds = :new, token_limit = :token_limit",
             all_of(window_is_absent(), token_is_not_revoked(ask.issued_at_ms)),
             {},
-            _window_values(grid) | {":amount": amount, ":zero": 0, ":new": {ask.hold_id: amount}},
+            _window_values(grid) | _first_hold_values(ask, amount),
         )
 
     async def roll(self, ask: HoldAsk, amount: int, ended: WindowState, grid: Grid) -> BudgetItem:
@@ -122,7 +122,7 @@ class BudgetStore:
             ask.key,
             "SET prev_start = window_start, prev_end = window_end, prev_committed = committed,"
             " prev_settled = settled, prev_holds = holds, origin = :origin, window_start = :start,"
-            " window_end = :end, settled = :zero, committed = :amount, holds = :new",
+            " window_end = :end, settled = :zero, committed = :amount, holds = :new, token_limit = :token_limit",
             all_of(
                 window_end_is(ended.end_s),
                 previous_window_is_closed(),
@@ -131,7 +131,7 @@ class BudgetStore:
                 token_is_not_revoked(ask.issued_at_ms),
             ),
             {"#id": ask.hold_id},
-            _window_values(grid) | {":amount": amount, ":zero": 0, ":new": {ask.hold_id: amount}},
+            _window_values(grid) | _first_hold_values(ask, amount),
         )
 
     async def change_hold(self, hold: Hold, amount: int, *, limit: int | None) -> BudgetItem:
@@ -330,6 +330,10 @@ def _is_of_previous(item: BudgetItem, adjustment: Adjustment) -> bool:
     pending = item.adjustment is not None and item.adjustment.adjustment_id == adjustment.adjustment_id
     found = window_of(item, adjustment.window_start_s)
     return pending and found is not None and found[1] is PREVIOUS
+
+
+def _first_hold_values(ask: HoldAsk, amount: int) -> dict[str, Value]:
+    return {":amount": amount, ":zero": 0, ":new": {ask.hold_id: amount}, ":token_limit": ask.limit}
 
 
 def _window_values(grid: Grid) -> Item:

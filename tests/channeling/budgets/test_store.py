@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from channeling.budgets.decide import Revoked, TooManyConcurrent, WindowEnded, decide
+from channeling.budgets.decide import HoldAsk, Revoked, TooManyConcurrent, WindowEnded, decide
 from channeling.budgets.item import BudgetKey
-from channeling.budgets.store import Refused
+from channeling.budgets.store import Hold, Refused
 from channeling.budgets.windows import first_window, next_window
 from channeling.dynamodb import Update
 from tests.channeling.budgets.conftest import NOON_S, Protocol
@@ -114,3 +114,36 @@ async def test_an_ended_window_behind_live_holds_of_the_one_before_is_waited_for
     await protocol.end(running, 0)
     item = await protocol.item()
     assert isinstance(decide(item, ask, 1, NOON_S + 2 * DAY_S, raise_counted=0), WindowEnded)
+
+
+async def test_the_limit_of_the_token_that_held_last_is_there_to_be_shown(protocol: Protocol) -> None:
+    """With the first window, with each hold, and with the next window; whoever is refused changes nothing."""
+    ask = protocol.ask()
+    await protocol.end(await protocol.held(5), 5)
+    assert (await protocol.item()).token_limit == ask.limit
+    for days, limit in ((0, ask.limit + 7), (1, ask.limit + 9)):
+        protocol.clock.now_s = NOON_S + days * DAY_S
+        newer = replace(protocol.ask(), limit=limit)
+        standing = (await protocol.item()).window
+        assert standing is not None
+        if days == 0:
+            await protocol.budgets.hold(newer, 3, NOON_S, raise_counted=0)
+            with pytest.raises(Refused):
+                await protocol.budgets.hold(
+                    replace(protocol.ask(), limit=1), 3, protocol.clock.now_s, raise_counted=0
+                )
+            await protocol.budgets.settle(_hold_of(newer, standing.start_s, 3), 3)
+        else:
+            grid = next_window(
+                "day",
+                origin_s=NOON_S,
+                ended_s=standing.end_s,
+                token_start_s=NOON_S,
+                now_s=protocol.clock.now_s,
+            )
+            await protocol.budgets.roll(newer, 3, standing, grid)
+        assert (await protocol.item()).token_limit == limit
+
+
+def _hold_of(ask: HoldAsk, window_start_s: int, amount: int) -> Hold:
+    return Hold(ask.key, ask.hold_id, window_start_s, amount)
