@@ -68,9 +68,8 @@ async def hold_request(
         await finish_adjustment(gateway.budgets, gateway.usage, key, adjustment)
 
     async def hold(amount: int, *, reserve: int) -> Held | NotHeld:
-        leaving_it = replace(ask, limit=ask.limit - reserve)
-        outcome = await hold_amount(gateway.budgets, leaving_it, amount, gateway.doors.clock, reclaim, finish)
-        return replace(outcome, limit=outcome.limit + reserve)
+        leaving_it = replace(ask, reserve=reserve)
+        return await hold_amount(gateway.budgets, leaving_it, amount, gateway.doors.clock, reclaim, finish)
 
     try:
         return await admit(

@@ -124,7 +124,7 @@ def _grid(ask: HoldAsk, decision: NoWindow | WindowEnded, now_s: int) -> Grid:
 
 def _fits_alone(ask: HoldAsk, amount: int) -> bool:
     # A new window has nothing in it, so no condition of the write looks at the limit: this line does.
-    return amount <= ask.limit or (ask.enforcement == "soft" and ask.limit > 0)
+    return amount <= ask.ceiling or (ask.enforcement == "soft" and ask.limit > 0)
 
 
 def _live(item: BudgetItem) -> WindowState:

@@ -8,7 +8,10 @@ from channeling.enforcement import Enforcement
 
 @dataclass(frozen=True, slots=True)
 class HoldAsk:
-    """What a request asks of its user's budget. Money in nanodollars."""
+    """What a request asks of its user's budget. Money in nanodollars.
+
+    `limit` is what its token says; `reserve` is what has to be left free beside the hold.
+    """
 
     key: BudgetKey
     hold_id: str
@@ -18,6 +21,12 @@ class HoldAsk:
     max_concurrent: int
     hold_lifetime_s: int
     enforcement: Enforcement
+    reserve: int = 0
+
+    @property
+    def ceiling(self) -> int:
+        """What may be committed with the hold, no raise counted."""
+        return self.limit - self.reserve
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,7 @@ def decide(item: BudgetItem, ask: HoldAsk, amount: int, now_s: int, *, raise_cou
         return TooManyConcurrent(len(item.window.holds))
     if item.live_raise() != raise_counted:
         return Raised(item.live_raise())
-    limit = ask.limit + raise_counted
+    limit = ask.ceiling + raise_counted
     fits = (
         item.window.committed < limit
         if ask.enforcement == "soft"

@@ -84,7 +84,7 @@ class BudgetStore:
 
     async def hold(self, ask: HoldAsk, amount: int, now_s: int, *, raise_counted: int) -> BudgetItem:
         """Hold `amount` in the live window; return the budget after it, or raise Refused."""
-        limit = ask.limit + raise_counted
+        limit = ask.ceiling + raise_counted
         clauses = [
             window_is_live(now_s),
             committed_is_below(limit) if ask.enforcement == "soft" else committed_leaves_room(limit, amount),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from channeling.budgets.admission import NotHeld
 from channeling.budgets.decide import HoldAsk, Revoked, TooManyConcurrent, WindowEnded, decide
 from channeling.budgets.item import BudgetKey
 from channeling.budgets.store import Hold, Refused
@@ -143,6 +144,19 @@ async def test_the_limit_of_the_token_that_held_last_is_there_to_be_shown(protoc
             )
             await protocol.budgets.roll(newer, 3, standing, grid)
         assert (await protocol.item()).token_limit == limit
+
+
+async def test_a_hold_leaves_its_reserve_free_and_says_the_whole_limit(protocol: Protocol) -> None:
+    """What has to be left for others lowers what may be held, in a new window and in a live one."""
+    ask = protocol.ask(limit=1_000)
+    refused = await protocol.hold(601, replace(ask, reserve=400))
+    assert isinstance(refused, NotHeld)
+    assert refused.limit == 1_000
+    held = await protocol.held(600, replace(ask, reserve=400))
+    assert (held.limit, held.item.token_limit) == (1_000, 1_000)
+    second = replace(protocol.ask(limit=1_000), reserve=300)
+    assert isinstance(await protocol.hold(101, second), NotHeld)
+    assert (await protocol.held(100, second)).item.token_limit == 1_000
 
 
 def _hold_of(ask: HoldAsk, window_start_s: int, amount: int) -> Hold:
