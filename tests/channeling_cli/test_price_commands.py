@@ -1,4 +1,4 @@
-"""`channeling price` sets, lists and removes custom prices, refuses what cannot be one, and asks before it removes."""
+"""`channeling price` sets, lists and removes custom prices, refuses what is none, and asks before it removes."""
 
 import asyncio
 import json

@@ -1,6 +1,7 @@
 """Commands find a stack by its outputs, on moto's CloudFormation, and use its tables and its KMS key."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import botocore.session
 import pytest
 from moto import mock_aws
 
+from channeling.auth.admin_token import verify_admin_token
 from channeling.tables import TableNames
 from channeling_cli.create_tables import create_tables
 from channeling_cli.failure import CommandFailed, ExitCode
@@ -85,6 +87,56 @@ def test_a_project_from_creation_to_token_on_a_stack(run: Run, stack: str) -> No
     dynamodb.close()
     assert secret not in str(items)
     assert "sk-ant-of-the-stack" not in str(items)
+
+
+def test_prices_users_and_usage_of_a_stack(run: Run, stack: str) -> None:
+    """The commands of an operator's day, on AWS's own services."""
+    on_stack = ("--project", "shop", "--stack", "prod", "--region", REGION)
+    assert run("project", "create", "shop", *on_stack[2:]).code == 0
+    made = run("price", "set", "claude-*", "--input", "1", "--output", "2", *on_stack, "--json")
+    assert made.code == 0, made.err
+    price_id = json.loads(made.out)["price_id"]
+    assert price_id in run("price", "list", *on_stack).out
+    assert run("price", "remove", price_id, "--yes", *on_stack).code == 0
+    usage = json.loads(run("usage", "show", "--since", "1h", *on_stack, "--json").out)
+    assert usage["totals"]["requests"] == 0
+    assert json.loads(run("user", "list", "--since", "1h", *on_stack, "--json").out)["users"] == []
+    assert run("usage", "export", "--since", "1h", *on_stack).out == ""
+    assert "shop" in run("project", "list", *on_stack[2:]).out
+    deleted = run("project", "delete", "shop", "--yes", *on_stack[2:], "--json")
+    assert json.loads(deleted.out)["status"] == "disabled"
+    assert run("project", "restore", "shop", *on_stack[2:]).code == 0
+
+
+def test_whoami_on_a_stack_names_the_account(run: Run, stack: str) -> None:
+    on_stack = ("--stack", "prod", "--region", REGION)
+    answer = json.loads(run("whoami", *on_stack, "--json").out)
+    assert answer["account"] == "123456789012"
+    assert (answer["region"], answer["base_url"], answer["project_id"]) == (REGION, URL, None)
+    assert answer["identity"].startswith("arn:aws:")
+    assert answer["tables"] == [TABLES.projects, TABLES.budgets, TABLES.usage]
+
+
+def test_the_dashboard_of_a_stack_is_found_and_signed_in_to(run: Run, stack: str) -> None:
+    """By the secret in Secrets Manager; a stack from before the admin function says what it lacks."""
+    secrets_manager, cloudformation = client("secretsmanager"), client("cloudformation")
+    secret = "s" * 64
+    arn = secrets_manager.create_secret(Name="admin", SecretString=secret)["ARN"]
+    outputs = cloudformation.describe_stacks(StackName="prod")["Stacks"][0]["Outputs"]
+    values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    lacking = run("dashboard", "--stack", "prod", "--region", REGION, "--print")
+    assert lacking.code == 3
+    assert "AdminUrl, AdminSecretId" in lacking.err
+    body = template(**values, AdminUrl="https://admin.example.com/", AdminSecretId=arn)
+    cloudformation.update_stack(StackName="prod", TemplateBody=body)
+    for each in (secrets_manager, cloudformation):
+        each.close()
+    ended = run("dashboard", "--stack", "prod", "--region", REGION, "--json")
+    assert ended.code == 0, ended.err
+    answer = json.loads(ended.out)
+    assert answer["dashboard_url"] == "https://admin.example.com/"
+    assert verify_admin_token(answer["admin_token"], [secret], now_s=time.time()).role == "operator"
+    assert secret not in ended.out + ended.err
 
 
 def test_doctor_looks_at_a_stacks_parts(run: Run, stack: str) -> None:

@@ -78,6 +78,9 @@ class AnthropicUpstream(UpstreamServer[Script]):
         elif request.path == "/v1/messages/count_tokens":
             headers.append(("content-type", "application/json"))
             await send_whole(connection, 200, orjson.dumps({"input_tokens": input_tokens}), headers)
+        elif request.path.partition("?")[0] == "/v1/models":
+            headers.append(("content-type", "application/json"))
+            await send_whole(connection, 200, b'{"data":[],"has_more":false}', headers)
         elif request.path != "/v1/messages":
             not_found = NAMED_SCRIPTS["404"][0].body or b""
             await send_whole(connection, 404, not_found, [*headers, ("content-type", "application/json")])
