@@ -28,6 +28,7 @@ from channeling_cli import (
     usage_commands,
     user_commands,
 )
+from channeling_cli.audit_command import audit
 from channeling_cli.dashboard_command import dashboard
 from channeling_cli.doctor_command import doctor
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDBFailed
@@ -58,6 +59,7 @@ app.command("exec", context_settings={"allow_extra_args": True, "allow_intersper
 )
 app.command("whoami")(whoami)
 app.command("dashboard")(dashboard)
+app.command("audit")(audit)
 app.command("event")(event)
 app.command("doctor")(doctor)
 

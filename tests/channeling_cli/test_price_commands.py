@@ -72,6 +72,12 @@ def test_every_change_is_in_the_audit_log(run: Run, on_this_machine: OnThisMachi
     run("price", "list")
     run("price", "remove", made["price_id"], "--yes")
     run("price", "remove", made["price_id"], "--yes")
+    people = run("audit").out
+    assert people.index("price.remove") < people.index("price.set")
+    assert "refused: there is no custom price" in people
+    answer = json.loads(run("audit", "--limit", "1", "--json").out)
+    assert [entry["outcome"] for entry in answer["entries"]] == ["refused"]
+    assert "Nothing was changed" in run("audit", "--global").out
     entries = asyncio.run(stores.audit.read("demo", limit=10))
     assert [(entry.action, entry.outcome, entry.via) for entry in reversed(entries)] == [
         ("price.set", "done", "cli"),
