@@ -1,7 +1,7 @@
 // Charts as SVG: figures over time, ranked bars, the meter of a budget, a small line.
 
 import { h, svg } from "./element.js";
-import { percent, shownName, usd } from "./format.js";
+import { percent, plural, shownName, usd } from "./format.js";
 
 const WIDTH = 720;
 const HEIGHT = 220;
@@ -85,20 +85,20 @@ function niceCeiling(value) {
   return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * size).find((step) => step >= value * 0.999);
 }
 
-/** Names with bars, the greatest first. `rows`: {name, value, link?}; `total` is what shares are of. */
+/** Names with bars, the greatest first. `rows`: {name, said?, value, href?}; `total` is what shares are of. */
 export function ranks(rows, total, { rest = 0, noun = "" } = {}) {
   const greatest = Math.max(...rows.map((row) => row.value), 0) || 1;
   const list = h("ol", { class: "ranks" });
-  for (const { name, value, href } of rows) {
-    const shown = shownName(name);
+  for (const { name, said = name, value, href } of rows) {
+    const shown = shownName(said);
     list.append(h(
       "li", {},
-      href ? h("a", { class: "name", href, title: shown, "data-key": `rank-${name}` }, shown) : h("span", { class: "name", title: shown }, shown),
+      href ? h("a", { class: "name", href, title: shownName(name), "data-key": `rank-${name}` }, shown) : h("span", { class: "name", title: shownName(name) }, shown),
       h("span", { class: "value" }, usd(value), " ", h("span", { class: "share" }, total > 0 ? percent(value / total) : "")),
       bar([[value / greatest, "bar"]]),
     ));
   }
-  if (rest > 0) list.append(h("li", { class: "soft" }, `and ${rest} more ${noun}`));
+  if (rest > 0) list.append(h("li", { class: "soft" }, `and ${plural(rest, `more ${noun}`)}`));
   return list;
 }
 

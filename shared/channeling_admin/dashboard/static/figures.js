@@ -88,9 +88,9 @@ export function dailySpend(report, days, nowMs) {
   return seriesPoints({ ...report, bucket: "day" }, days, nowMs, "spend").map((point) => point.value);
 }
 
-/** How a sum compares with the one before: words and no more. */
-export function comparison(value, before, name) {
-  if (before === 0) return value === 0 ? "nothing spent" : `nothing ${name}`;
+/** How a sum compares with the one before: words and no more. `name` is what was before, `nothing` says it was none. */
+export function comparison(value, before, name, nothing) {
+  if (before === 0) return nothing;
   const change = value / before - 1;
   if (Math.abs(change) < 0.005) return `as much as ${name}`;
   const times = change >= 9.95 ? `${Math.round(value / before)}×` : `${Math.round(Math.abs(change) * 100)} %`;

@@ -19,7 +19,7 @@ export function firstRequestCard(page, project) {
     mint.disabled = true;
     try {
       const minted = await page.send("POST", "/tokens", TRIAL);
-      fill(mintPlace, codeBox("A first request", curlLine(page, minted.base_url, minted.token, provider), curlLine(page, minted.base_url, shortened(minted.token), provider)), h("p", { class: "small soft" }, "The token is for ", h("code", {}, TRIAL.user_id), `, holds a budget of $${TRIAL.budget_usd} a ${TRIAL.window} and expires in an hour. “Copy” takes all of it.`));
+      fill(mintPlace, codeBox("A first request", curlLine(minted.base_url, minted.token, provider), curlLine(minted.base_url, shortened(minted.token), provider)), h("p", { class: "small soft" }, "The token is for ", h("code", {}, TRIAL.user_id), `, holds a budget of $${TRIAL.budget_usd} a ${TRIAL.window} and expires in an hour. “Copy” takes all of it.`));
     } catch (error) {
       fill(mintPlace, h("p", { class: "form-error", role: "alert" }, error.message), mint);
       mint.disabled = false;
@@ -59,14 +59,14 @@ export function celebration(page, record) {
   );
 }
 
-function curlLine(page, baseUrl, token, provider) {
-  const body = { model: MODELS[provider ?? "anthropic"], max_tokens: 256, stream: true, messages: [{ role: "user", content: "Say hello in three languages." }] };
+function curlLine(baseUrl, token, provider) {
   return [
     `curl -N ${baseUrl || "YOUR-BASE-URL"}/v1/messages \\`,
     `  -H 'x-api-key: ${token}' \\`,
     "  -H 'anthropic-version: 2023-06-01' \\",
     "  -H 'content-type: application/json' \\",
-    `  -d '${JSON.stringify(body)}'`,
+    `  -d '{"model": "${MODELS[provider ?? "anthropic"]}", "max_tokens": 256, "stream": true,`,
+    "       \"messages\": [{\"role\": \"user\", \"content\": \"Say hello in three languages.\"}]}'",
   ].join("\n");
 }
 

@@ -5,9 +5,11 @@ import { h } from "./element.js";
 import { shownName, wholeTime } from "./format.js";
 import { card, empty, notice, table, tag } from "./parts.js";
 
+// [name, in a form, at the head of a column]
 const RATES = [
-  ["input", "Input"], ["output", "Output"], ["cache_read", "Cache read"], ["cache_write_5m", "Cache write, 5 min"],
-  ["cache_write_1h", "Cache write, 1 h"], ["web_search", "1,000 web searches"],
+  ["input", "Input", "Input"], ["output", "Output", "Output"], ["cache_read", "Cache read", "Cache read"],
+  ["cache_write_5m", "Cache write, 5 min", "Write 5 min"], ["cache_write_1h", "Cache write, 1 h", "Write 1 h"],
+  ["web_search", "1,000 web searches", "Searches"],
 ];
 const ANY_PROVIDER = [["", "any"], ["anthropic", "anthropic"], ["openai", "openai"], ["openrouter", "openrouter"]];
 
@@ -35,14 +37,14 @@ function pricesCard(page, again, { title, prices, path, text, none }) {
   const columns = [
     { head: "Model", cell: (price) => h("span", { class: "name", title: shownName(price.model ?? price.price_id) }, shownName(price.model ?? price.price_id)) },
     { head: "Provider", cell: (price) => price.provider ?? "any" },
-    ...RATES.map(([name, head]) => ({ head, number: true, cell: (price) => (price[name] === undefined ? h("span", { class: "soft" }, "–") : `$${price[name]}`) })),
+    ...RATES.map(([name, , head]) => ({ head, number: true, cell: (price) => (price[name] === undefined ? h("span", { class: "soft" }, "–") : `$${price[name]}`) })),
     { head: "From", cell: (price) => (price.unreadable ? tag(price.unreadable, "bad") : price.valid_from === null ? "always" : wholeTime(Date.parse(price.valid_from))) },
     { head: "Change", heard: true, number: true, cell: (price) => page.canChange && priceButtons(page, again, path, price) },
   ];
   return card(
     title,
     { beside: page.canChange && h("button", { type: "button", "data-key": `add-${path}`, on: { click: () => setPrice(page, again, path, {}) } }, "Set a price") },
-    h("p", { class: "small soft after-head" }, text, " In dollars per million tokens."),
+    h("p", { class: "small soft after-head" }, text, " In dollars per million tokens; searches per 1,000."),
     prices.length ? table(title, columns, prices, { keyOf: (price) => price.price_id }) : empty(none),
   );
 }

@@ -53,7 +53,7 @@ export async function showModel(page) {
     const { totals } = report;
     fillChart(places.chart, address, report, now);
     const rows = report.by_user.map((each) => ({ name: each.user_id, value: Number(each.cost_usd), href: linkTo(address, "user", { user: each.user_id }) }));
-    fill(places.users, card("By user", {}, ranksOrNone(rows, Number(totals.cost_usd), report.users, "users")));
+    fill(places.users, card("By user", {}, ranksOrNone(rows, Number(totals.cost_usd), report.users, "user")));
     const each = totals.requests > 0 ? Number(totals.cost_usd) / totals.requests : 0;
     fill(places.tokens, card(`Tokens, ${rangeText(address.days)}`, { beside: h("span", { class: "soft" }, `${usd(each)} a request`) }, facts([
       ...tokensByKind(totals).map(([text, number]) => [text, count(number)]),

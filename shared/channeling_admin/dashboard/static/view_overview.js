@@ -14,7 +14,11 @@ const REFRESH_MS = 60_000;
 const LINES = 6;
 const NOTHING = { totals: { cost_usd: "0" } };
 const FIGURE_NAMES = { 1: "Today", 7: "7 days", 30: "30 days" };
-const BEFORE_NAMES = { 1: "yesterday", 7: "the 7 days before", 30: "the 30 days before" };
+// What each is compared with, and what is said where that was nothing.
+const BEFORE = {
+  1: ["all of yesterday", "nothing yesterday"], 7: ["the 7 days before", "nothing the 7 days before"],
+  30: ["the 30 days before", "nothing the 30 days before"],
+};
 
 export async function showOverview(page) {
   const { address } = page;
@@ -93,7 +97,7 @@ function fillFigures(place, address, month, monthBefore, now) {
     h("span", { class: "what" }, FIGURE_NAMES[days]),
     h("span", { class: "amount" }, usd(value)),
     sparkline(line),
-    h("span", { class: "trend" }, before === null ? "…" : comparison(value, before, BEFORE_NAMES[days])),
+    h("span", { class: "trend" }, before === null ? "…" : comparison(value, before, ...BEFORE[days])),
   )));
 }
 
@@ -113,22 +117,22 @@ export function fillChart(place, address, report, now) {
 
 function fillRanks(place, address, report) {
   const total = Number(report.totals.cost_usd);
-  const rows = (list, name, link) => list.map((each) => ({ name: each[name], value: Number(each.cost_usd), href: each[name] === "" ? null : link(each[name]) }));
+  const rows = (list, name, link, said = (text) => text) => list.map((each) => ({ name: each[name], said: said(each[name]), value: Number(each.cost_usd), href: each[name] === "" ? null : link(each[name]) }));
   const toModel = (name) => {
     const [provider, model] = modelParts(name);
     return linkTo(address, "model", { provider, model });
   };
   fill(
     place,
-    card("By model", {}, ranksOrNone(rows(report.by_model, "model", toModel), total, report.models, "models")),
-    card("By user", {}, ranksOrNone(rows(report.by_user, "user_id", (user) => linkTo(address, "user", { user })), total, report.users, "users")),
-    card("By provider", {}, ranksOrNone(rows(report.by_provider, "provider", (provider) => linkTo(address, "requests", { provider })), total, report.by_provider.length, "providers")),
+    card("By model", {}, ranksOrNone(rows(report.by_model, "model", toModel, (name) => modelParts(name)[1]), total, report.models, "model")),
+    card("By user", {}, ranksOrNone(rows(report.by_user, "user_id", (user) => linkTo(address, "user", { user })), total, report.users, "user")),
+    card("By provider", {}, ranksOrNone(rows(report.by_provider, "provider", (provider) => linkTo(address, "requests", { provider })), total, report.by_provider.length, "provider")),
   );
 }
 
 /** Ranked bars, or a word that there are none; `known` is how many there are in all. */
 export function ranksOrNone(rows, total, known, noun) {
   if (rows.length === 0) return empty("Nothing yet.");
-  const named = rows.map((row) => (row.name === "" ? { ...row, name: "refused before a provider was chosen" } : row));
+  const named = rows.map((row) => (row.name === "" ? { ...row, said: "refused before a provider was chosen" } : row));
   return ranks(named, total, { rest: Math.max(0, known - rows.length), noun });
 }

@@ -56,7 +56,7 @@ export async function showUser(page) {
       ? found.budgets.map((budget) => budgetCard(page, budget, page.canChange ? orders(page, user, budget, refresh) : null))
       : card("Budgets", {}, empty("No budget yet: it begins with the user's first request, and its limit comes with the user's token.")));
     fillChart(places.chart, address, found.usage, now);
-    fill(places.models, card("By model", {}, ranksOrNone(modelRows(address, found.usage), Number(found.usage.totals.cost_usd), found.usage.models, "models")));
+    fill(places.models, card("By model", {}, ranksOrNone(modelRows(address, found.usage), Number(found.usage.totals.cost_usd), found.usage.models, "model")));
   }
 
   await Promise.all([refresh(), recent.load()]);
@@ -74,7 +74,7 @@ export async function showUser(page) {
 function modelRows(address, usage) {
   return usage.by_model.map((each) => {
     const [provider, model] = modelParts(each.model);
-    return { name: each.model, value: Number(each.cost_usd), href: each.model === "" ? null : linkTo(address, "model", { provider, model }) };
+    return { name: each.model, said: model, value: Number(each.cost_usd), href: each.model === "" ? null : linkTo(address, "model", { provider, model }) };
   });
 }
 
