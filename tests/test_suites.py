@@ -87,7 +87,9 @@ def test_a_suite_past_its_limit_is_named() -> None:
     assert lines[1].endswith("slow: past its limit")
 
 
-@pytest.mark.parametrize("folder", ["tests/channeling", "tests/clients", "tests/docs", "tests/money", "tests/operate"])
+@pytest.mark.parametrize(
+    "folder", ["tests/channeling", "tests/clients", "tests/docs", "tests/money", "tests/operate"]
+)
 @pytest.mark.parametrize("marks", [*itertools.combinations(["node", "java", "sam"], 1), ()], ids=str)
 def test_every_test_belongs_to_one_suite(folder: str, marks: tuple[str, ...]) -> None:
     """Whatever a test is marked with, one suite runs it (java tests live in tests/dynamodb_local alone)."""

@@ -54,7 +54,7 @@ class Served:
 
 
 def with_admin(gateway: ASGIApp, settings: Settings, doors: Doors, folder: Path, base_url: str) -> Served:
-    """Return a gateway of this machine with the admin API beside it, over the same doors; raise AdminSecretError."""
+    """Return a gateway of this machine and, over the same doors, the admin API; raise AdminSecretError."""
     secret = open_admin_secret_file(folder / ADMIN_SECRET_FILE, create=True)
     stores = open_stores(doors.dynamodb, settings.tables, doors.cipher, doors.clock, doors.randomness)
     admin = Admin(

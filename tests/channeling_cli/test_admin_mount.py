@@ -10,6 +10,20 @@ from channeling_admin.admin_secret import open_admin_secret_file
 from tests.stand_ins.served import CHANNELING, clean_environ, served
 
 
+def ask(base_url: str, token: str) -> httpx.Response:
+    return httpx.post(
+        f"{base_url}/v1/messages",
+        json={
+            "model": "claude-sonnet-4-5",
+            "max_tokens": 64,
+            "messages": [{"role": "user", "content": "Hi"}],
+        },
+        headers={"x-api-key": token},
+        trust_env=False,
+        timeout=30,
+    )
+
+
 def test_the_operator_of_this_machine_works_on_what_the_gateway_serves(tmp_path: Path) -> None:
     with served(tmp_path, clean_environ()) as server:
         page_url, token = server.dashboard_url, server.admin_token
@@ -29,19 +43,7 @@ def test_the_operator_of_this_machine_works_on_what_the_gateway_serves(tmp_path:
             minted = operator.post(
                 "api/projects/demo/tokens", json={"user_id": "ana", "budget_usd": "1"}
             ).json()
-            body = {
-                "model": "claude-sonnet-4-5",
-                "max_tokens": 64,
-                "messages": [{"role": "user", "content": "Hi"}],
-            }
-            asked = httpx.post(
-                f"{minted['base_url']}/v1/messages",
-                json=body,
-                headers={"x-api-key": minted["token"]},
-                trust_env=False,
-                timeout=30,
-            )
-            assert asked.status_code == 200
+            assert ask(minted["base_url"], minted["token"]).status_code == 200
             [record] = operator.get("api/projects/demo/records").json()["records"]
             assert (record["user_id"], record["status"]) == ("ana", "ok")
             usage = operator.get("api/projects/demo/usage").json()
@@ -51,14 +53,7 @@ def test_the_operator_of_this_machine_works_on_what_the_gateway_serves(tmp_path:
                 "api/projects/demo/user/revoke", params={"user": "ana"}, json={"reason": "a test"}
             )
             assert revoked.status_code == 200
-            again = httpx.post(
-                f"{server.base_url}/v1/messages",
-                json=body,
-                headers={"x-api-key": minted["token"]},
-                trust_env=False,
-                timeout=30,
-            )
-            assert again.status_code == 401
+            assert ask(server.base_url, minted["token"]).status_code == 401
 
         secret_file = tmp_path / ".channeling" / "admin.secret"
         assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
