@@ -11,8 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from channeling.auth.admin_token import mint_admin_token
+from channeling.budgets.decide import HoldAsk
+from channeling.budgets.item import BudgetKey
+from channeling.budgets.windows import first_window
 from channeling.operations.projects import create_project
-from channeling.operations.stores import open_stores
+from channeling.operations.provider_keys import set_key
+from channeling.operations.stores import Stores, open_stores
 from channeling.projects.key_file_cipher import KeyFileCipher
 from channeling.projects.project import ProjectRules
 from channeling.settings import DEFAULT_BASE_URLS
@@ -25,7 +29,15 @@ from simulation.memory_dynamodb import MemoryDynamoDB
 from tests.channeling_admin.conftest import ADMIN_SECRET, NOW_S, TESTER, ProviderDouble, Randomness
 from tests.stand_ins.clock import SetClock
 
-EXAMPLES = 25
+EXAMPLES = 50
+# What there is, by the names of parameters.
+KNOWN = {
+    "project": "shop",
+    "user": "ana",
+    "provider": "openai",
+    "from": "2026-11-24T00:00:00Z",
+    "until": "2026-11-25T00:00:00Z",
+}
 
 
 def _app() -> FastAPI:
@@ -34,7 +46,7 @@ def _app() -> FastAPI:
     stores = open_stores(
         MemoryDynamoDB(), TableNames.with_prefix("fuzz"), KeyFileCipher(b"k" * 32), clock, randomness
     )
-    asyncio.run(create_project(stores, TESTER, ProjectRules("Shop"), project_id="shop"))
+    asyncio.run(_fill(stores))
     return create_admin_app(
         Admin(
             stores=stores,
@@ -46,6 +58,22 @@ def _app() -> FastAPI:
             randomness=randomness,
         )
     )
+
+
+async def _fill(stores: Stores) -> None:
+    await create_project(stores, TESTER, ProjectRules("Shop"), project_id="shop")
+    await set_key(stores, TESTER, "shop", "openai", "sk-of-this-test")
+    ask = HoldAsk(
+        key=BudgetKey("shop", "ana", "day"),
+        hold_id=stores.new_order_id(),
+        limit=10**9,
+        token_window_start_s=NOW_S,
+        issued_at_ms=NOW_S * 1_000,
+        max_concurrent=10,
+        hold_lifetime_s=960,
+        enforcement="elastic",
+    )
+    await stores.budgets.create(ask, 1, first_window("day", NOW_S, NOW_S))
 
 
 OPERATIONS = [
@@ -66,11 +94,11 @@ def test_no_call_fails_inside(operation: Any) -> None:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(), is_of_shop=st.booleans())
-    def call(case: Any, is_of_shop: bool) -> None:
-        # Half of the calls are of the project that is there, so that they come past its look-up.
-        if is_of_shop and "project" in (case.path_parameters or {}):
-            case.path_parameters["project"] = "shop"
+    @given(case=operation.as_strategy(), known=st.sets(st.sampled_from(sorted(KNOWN)), min_size=2))
+    def call(case: Any, known: set[str]) -> None:
+        # Most calls are of the project that is there, so that they come past its look-up.
+        for place in (case.path_parameters or {}, case.query or {}):
+            place.update({name: KNOWN[name] for name in known if name in place})
         response = case.call(headers={"authorization": f"Bearer {token}"})
         statuses[response.status_code] += 1
         assert response.status_code < 500, response.text
