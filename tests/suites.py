@@ -132,7 +132,7 @@ SUITES = (
         "operate",
         "the dashboard in Chromium, on `channeling serve`: what operators do, hostile names, access for everybody",
         90,
-        ("tests/operate",),
+        ("tests/operate", "-n", "2", "--dist", "loadfile"),
         "not node and not java and not sam",
         lambda: (fetched_tools.chromium(), fetched_tools.axe_core()),
     ),
