@@ -170,7 +170,9 @@ async def _send_json(send: Any, status: int, content: Any) -> None:
 async def _serve(provider: Provider) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.listen(1024)  # before the address is told: whoever connects at once waits, and is not refused
+        listener.listen(
+            1024
+        )  # before the address is told: whoever connects at once waits, and is not refused
         provider.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(provider, log_level="warning", access_log=False, lifespan="off", backlog=1024)
         server = uvicorn.Server(config)
