@@ -29,7 +29,7 @@ assert not {"boto3", "cryptography", "fastapi", "pydantic", "httpx", "moto", "ch
 
 
 def _invoke(
-    store: EmbeddedDynamoDB, tables: TableNames, left_ms: int
+    store: EmbeddedDynamoDB, tables: TableNames, left_ms: int, event: str | None = None
 ) -> tuple[object, list[dict[str, object]]]:
     environ = {
         "PATH": os.environ["PATH"],
@@ -43,7 +43,7 @@ def _invoke(
     }
     ran = subprocess.run(
         [sys.executable, "-c", _INVOKE, str(left_ms)],
-        input=(ROOT / "events/reconcile.json").read_text(),
+        input=(ROOT / "events/reconcile.json").read_text() if event is None else event,
         env=environ,
         capture_output=True,
         text=True,
@@ -74,6 +74,8 @@ async def test_an_event_ends_expired_holds_and_is_answered_with_a_report(
         "rollups_failed": 0,
         "rollups_left": False,
         "records_unreadable": 0,
+        "months_added_up": 0,
+        "projects_removed": 0,
     }
     [line] = logged
     assert line["message"] == "reconciled"
@@ -91,3 +93,12 @@ async def test_it_stops_half_a_minute_before_lambda_stops_it(
     report, _ = _invoke(embedded_dynamodb, tables, 30_000)
     assert isinstance(report, dict)
     assert (report["holds_ended"], report["budgets_left"]) == (0, True)
+
+
+async def test_each_minute_it_does_what_projects_need_alone(
+    protocol: Protocol, embedded_dynamodb: EmbeddedDynamoDB, tables: TableNames
+) -> None:
+    protocol.clock.now_s = 1_700_000_000
+    await protocol.held(100)
+    report, _ = _invoke(embedded_dynamodb, tables, 240_000, '{"only": "projects"}')
+    assert report == {"months_added_up": 0, "projects_removed": 0}
