@@ -133,7 +133,8 @@ _numbers = itertools.count(1)
 @pytest.fixture
 async def under_test(dynamodb: BotocoreDynamoDB, tables: TableNames) -> AdminUnderTest:
     """The admin API with a project "shop"."""
-    clock, provider = SetClock(NOW_S), ProviderDouble()
+    # Created before its records: reports look no further back.
+    clock, provider = SetClock(NOW_S - 60 * 86_400), ProviderDouble()
     stores = open_stores(dynamodb, tables, KeyFileCipher(b"k" * 32), clock, Randomness())
     admin = Admin(
         stores=stores,
@@ -146,6 +147,7 @@ async def under_test(dynamodb: BotocoreDynamoDB, tables: TableNames) -> AdminUnd
         messages_url="http://gateway.test",
     )
     await create_project(stores, TESTER, ProjectRules("Shop"), project_id="shop")
+    clock.now_s = NOW_S
     return AdminUnderTest(admin, stores, clock, provider)
 
 

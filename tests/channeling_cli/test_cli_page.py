@@ -63,4 +63,4 @@ def test_the_rules_on_the_projects_page_are_options_of_project_set() -> None:
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
     assert options <= known
-    assert len(options) == 9
+    assert len(options) == 10

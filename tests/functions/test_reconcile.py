@@ -74,6 +74,7 @@ async def test_an_event_ends_expired_holds_and_is_answered_with_a_report(
         "rollups_failed": 0,
         "rollups_left": False,
         "records_unreadable": 0,
+        "hours_totalled": 0,
         "months_added_up": 0,
         "projects_removed": 0,
     }

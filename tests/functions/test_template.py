@@ -15,6 +15,7 @@ from channeling.reconcile.scheduled import ONLY_PROJECTS
 from channeling.settings import Settings
 from channeling.tables import TableNames, create_table_arguments
 from channeling.usage import rollup_progress
+from channeling.usage.period_totals import PROGRESS_PARTITION
 from channeling.usage.record import record_key
 from channeling.usage.rollup import rollup_pk
 from emulator.artifact import FUNCTION, LAYERS
@@ -158,7 +159,11 @@ def test_the_reconcile_function_may_do_what_it_does_and_no_more() -> None:
         ("BudgetsTable", ["dynamodb:Scan", "dynamodb:GetItem", "dynamodb:UpdateItem"], None),
         ("UsageTable", "dynamodb:PutItem", None),
         ("UsageTable", ["dynamodb:GetItem", "dynamodb:Query"], None),
-        ("UsageTable", "dynamodb:UpdateItem", _items_named("*#rollup#*", "rollups", "dirty#?")),
+        (
+            "UsageTable",
+            "dynamodb:UpdateItem",
+            _items_named("*#rollup#*", "rollups", "*#totals#*", "totals", "dirty#?", "remade#?"),
+        ),
         ("ProjectsTable", ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"], None),
         (
             "ProjectsTable",
@@ -208,7 +213,14 @@ def test_no_right_to_change_items_reaches_a_record() -> None:
     changed = {
         "MessagesRole": ["dirty#0"],
         "AdminRole": ["dirty#0"],
-        "ReconcileRole": ["dirty#0", rollup_pk(partition), rollup_progress.PARTITION],
+        "ReconcileRole": [
+            "dirty#0",
+            "remade#0",
+            rollup_pk(partition),
+            rollup_progress.PARTITION,
+            "shop#totals#day",
+            PROGRESS_PARTITION,
+        ],
     }
     for role, own in changed.items():
         [patterns] = [

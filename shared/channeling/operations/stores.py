@@ -14,6 +14,7 @@ from channeling.projects.store import ProjectStore
 from channeling.tables import TableNames
 from channeling.usage.rollup_reader import RollupReader
 from channeling.usage.store import UsageStore
+from channeling.usage.totals_reader import TotalsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Stores:
     budgets: BudgetStore
     usage: UsageStore
     rollups: RollupReader
+    totals: TotalsReader
     audit: AuditLog
     cipher: Cipher
     clock: Clock
@@ -58,6 +60,7 @@ def open_stores(
         budgets=BudgetStore(dynamodb, tables.budgets),
         usage=UsageStore(dynamodb, tables.usage, clock),
         rollups=RollupReader(dynamodb, tables.usage, clock),
+        totals=TotalsReader(dynamodb, tables.usage, clock),
         audit=AuditLog(dynamodb, tables.usage, clock, randomness),
         cipher=cipher,
         clock=clock,

@@ -1,57 +1,22 @@
 """A project's use over a time: totals, series, and by user, model and provider, all from one reading of rollups."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from channeling.operations.projects import read_project
 from channeling.operations.stores import Stores
 from channeling.projects.errors import ProjectInvalid
-from channeling.usage.rollup import Rollup
-from channeling.usage.token_counts import TokenCounts
+from channeling.usage.totals import NOTHING, Numbers, Rows, Totals, UseOf, added
 
 MAX_RANGE_S = 400 * 86_400
 HOUR_S, DAY_S = 3_600, 86_400
-_COUNTS = tuple(count.name for count in fields(TokenCounts))
+
+__all__ = ["Bucket", "Selection", "Totals", "UsageReport", "hours_between", "read_usage"]
 
 Bucket = Literal["hour", "day"]
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums of usage records. Money in nanodollars: `cost` is what budgets were charged, `adjusted` what operators
-    gave back or charged beside it (with a sign), `uncollected` what providers billed beyond it."""
-
-    requests: int = 0
-    cost: int = 0
-    adjusted: int = 0
-    uncollected: int = 0
-    refused: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    reclaimed: int = 0
-    estimated: int = 0
-    clamped: int = 0
-    cut: int = 0
-    tokens: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
-
-    def add(self, rollup: Rollup) -> None:
-        """Add a rollup."""
-        self.requests += rollup.records_by_kind.get("request", 0)
-        charged = rollup.cost_by_kind.get("request", 0) + rollup.cost_by_kind.get("correction", 0)
-        self.cost += charged
-        self.adjusted += rollup.cost - charged
-        self.uncollected += rollup.uncollected
-        self.refused += rollup.requests_by_status.get("refused", 0)
-        self.failed += rollup.requests_by_status.get("failed", 0)
-        self.cancelled += rollup.requests_by_status.get("cancelled", 0)
-        self.reclaimed += rollup.requests_by_status.get("reclaimed", 0)
-        self.estimated += rollup.estimated
-        self.clamped += rollup.clamped
-        self.cut += rollup.cut
-        for name in _COUNTS:
-            self.tokens[name] += getattr(rollup.counts, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +27,12 @@ class Selection:
     model: str | None = None
     provider: str | None = None
 
-    def has(self, rollup: Rollup) -> bool:
-        """Tell whether a rollup is meant."""
+    def has(self, use: UseOf) -> bool:
+        """Tell whether a row is meant."""
         return (
-            self.user_id in (None, rollup.user_id)
-            and self.model in (None, rollup.model)
-            and self.provider in (None, rollup.provider)
+            self.user_id in (None, use.user_id)
+            and self.model in (None, use.model)
+            and self.provider in (None, use.provider)
         )
 
 
@@ -86,15 +51,6 @@ class UsageReport:
     by_provider: Mapping[str, Totals]
 
 
-@dataclass(slots=True)
-class _Sums:
-    totals: Totals = field(default_factory=Totals)
-    series: dict[int, Totals] = field(default_factory=dict)
-    by_user: dict[str, Totals] = field(default_factory=dict)
-    by_model: dict[str, Totals] = field(default_factory=dict)
-    by_provider: dict[str, Totals] = field(default_factory=dict)
-
-
 async def read_usage(
     stores: Stores,
     project_id: str,
@@ -107,28 +63,35 @@ async def read_usage(
 ) -> UsageReport:
     """Return what a project used from the hour of `from_s` on, until the end of the hour before `until_s`.
 
-    `check_time` is called for each rollup and may raise. Raises ProjectMissing, ProjectInvalid (a range that is
+    `check_time` is called now and then and may raise. Raises ProjectMissing, ProjectInvalid (a range that is
     empty or over 400 days) and StoreUnavailable.
     """
     from_hour, until_hour = hours_between(from_s, until_s)
-    await read_project(stores, project_id)
+    stored = await read_project(stores, project_id)
+    born_hour = None if stored.created_at_ms is None else stored.created_at_ms // (HOUR_S * 1_000)
     length_s = HOUR_S if bucket == "hour" else DAY_S
-    sums = _Sums()
-    reading = stores.rollups.read(project_id, from_hour, until_hour, user_id=selection.user_id)
-    async with aclosing(reading) as rollups:
-        async for rollup in rollups:
+    uses: Rows = {}
+    series: dict[int, Numbers] = {}
+    reading = stores.totals.read(
+        project_id, from_hour, until_hour, by=bucket, user_id=selection.user_id, born_hour=born_hour
+    )
+    async with aclosing(reading) as found:
+        async for hour, rows in found:
             check_time()
-            if selection.has(rollup):
-                _add(sums, rollup, rollup.partition.hour * HOUR_S // length_s * length_s)
+            start_s = hour * HOUR_S // length_s * length_s
+            for use, numbers in rows.items():
+                if selection.has(use):
+                    uses[use] = added(uses[use], numbers) if use in uses else numbers
+                    series[start_s] = added(series.get(start_s, NOTHING), numbers)
     return UsageReport(
         from_s=from_hour * HOUR_S,
         until_s=until_hour * HOUR_S,
         bucket=bucket,
-        totals=sums.totals,
-        series=dict(sorted(sums.series.items())),
-        by_user=_dearest_first(sums.by_user),
-        by_model=_dearest_first(sums.by_model),
-        by_provider=_dearest_first(sums.by_provider),
+        totals=Totals.of(_sum(uses.values())),
+        series={start_s: Totals.of(numbers) for start_s, numbers in sorted(series.items())},
+        by_user=_dearest_first(uses, lambda use: use.user_id),
+        by_model=_dearest_first(uses, lambda use: f"{use.provider}/{use.model}" if use.model else ""),
+        by_provider=_dearest_first(uses, lambda use: use.provider),
     )
 
 
@@ -142,14 +105,14 @@ def hours_between(from_s: int, until_s: int) -> tuple[int, int]:
     return from_s // HOUR_S, -(-until_s // HOUR_S)
 
 
-def _add(sums: _Sums, rollup: Rollup, start_s: int) -> None:
-    model = f"{rollup.provider}/{rollup.model}" if rollup.model else ""
-    sums.totals.add(rollup)
-    sums.series.setdefault(start_s, Totals()).add(rollup)
-    sums.by_user.setdefault(rollup.user_id, Totals()).add(rollup)
-    sums.by_model.setdefault(model, Totals()).add(rollup)
-    sums.by_provider.setdefault(rollup.provider, Totals()).add(rollup)
+def _sum(all_numbers: Iterable[Numbers]) -> Numbers:
+    return reduce(added, all_numbers, NOTHING)
 
 
-def _dearest_first(named: Mapping[str, Totals]) -> dict[str, Totals]:
+def _dearest_first(uses: Rows, name_of: Callable[[UseOf], str]) -> dict[str, Totals]:
+    sums: dict[str, Numbers] = {}
+    for use, numbers in uses.items():
+        name = name_of(use)
+        sums[name] = added(sums.get(name, NOTHING), numbers)
+    named = {name: Totals.of(numbers) for name, numbers in sums.items()}
     return dict(sorted(named.items(), key=lambda entry: (-entry[1].cost, entry[0])))

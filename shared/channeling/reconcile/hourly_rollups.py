@@ -16,7 +16,7 @@ from channeling.errors import StoreUnavailable
 from channeling.reconcile.checkpoint import Checkpoint
 from channeling.reconcile.project_age import ProjectAge
 from channeling.tables import TableNames
-from channeling.usage.late_hours import LateHours, late_from_s
+from channeling.usage.late_hours import REMADE, LateHours, late_from_s
 from channeling.usage.record import RETENTION_S, SHARDS, RecordPartition
 from channeling.usage.rollup_progress import RollupProgress, RollupProgressStore, partition_at
 from channeling.usage.rollup_store import RollupStore, tally_records
@@ -51,6 +51,7 @@ class HourlyRollups:
     usage: UsageStore
     rollups: RollupStore
     late_hours: LateHours
+    remade: LateHours
     progress: RollupProgressStore
     project_age: ProjectAge
     checkpoint: Checkpoint
@@ -126,6 +127,7 @@ class HourlyRollups:
             partition for partition in late if partition.project_id == progress.project_id
         ):
             if await self._partition(partition, check_time, done):
+                await self.remade.mark(partition)
                 await self.late_hours.clear(partition, late[partition])
         now_hour = self.clock.now_ms() // 3_600_000
         open_from = max(progress.open_from, (now_hour - RETENTION_S // 3_600) * SHARDS)
@@ -167,6 +169,7 @@ def hourly_rollups(dynamodb: DynamoDB, tables: TableNames, clock: Clock) -> Hour
         usage=UsageStore(dynamodb, tables.usage, clock),
         rollups=RollupStore(dynamodb, tables.usage),
         late_hours=LateHours(dynamodb, tables.usage),
+        remade=LateHours(dynamodb, tables.usage, kind=REMADE),
         progress=RollupProgressStore(dynamodb, tables.usage),
         project_age=ProjectAge(dynamodb, tables.projects, clock),
         checkpoint=Checkpoint(dynamodb, tables.usage, "rollups"),

@@ -12,6 +12,7 @@ from channeling.reconcile.checkpoint import Checkpoint
 from channeling.reconcile.expired_holds import end_expired_holds
 from channeling.reconcile.hourly_rollups import hourly_rollups
 from channeling.reconcile.pending_adjustments import finish_pending_adjustments
+from channeling.reconcile.period_totals import period_totals
 from channeling.reconcile.projects import tend_projects
 from channeling.settings import Settings
 from channeling.usage.store import UsageStore
@@ -59,6 +60,7 @@ async def reconcile_every(period_s: float, dynamodb: DynamoDB, settings: Setting
         try:
             deadline_ms = clock.now_ms() + round(period_s * 1000)
             await reconcile(dynamodb, settings, clock, deadline_ms)
+            await period_totals(dynamodb, settings.tables, clock).run(deadline_ms)
             await tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms)
         except Exception:
             _log.exception("reconciling failed; it is tried again")

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from channeling.clock import SystemClock
 from channeling.dynamodb import BotocoreDynamoDB
+from channeling.reconcile.period_totals import period_totals
 from channeling.reconcile.projects import tend_projects
 from channeling.reconcile.run import Report, reconcile
 from channeling.settings import Settings
@@ -54,6 +55,8 @@ def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContex
         report: Report = {}
         if not (isinstance(event, Mapping) and event.get("only") == ONLY_PROJECTS):
             report |= asyncio.run(reconcile(dynamodb, settings, clock, deadline_ms))
+            totals = period_totals(dynamodb, settings.tables, clock)
+            report["hours_totalled"] = asyncio.run(totals.run(deadline_ms))
         report |= asyncio.run(tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms))
         _log.info("reconciled", extra={"fields": report})
         return report

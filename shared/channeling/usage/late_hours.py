@@ -15,6 +15,9 @@ from channeling.usage.record import SHARDS, RecordPartition
 # itself is never late, and costs nothing more.
 LATE_AFTER_S = 3_600
 
+# Hours whose rollups were made anew after a late record, and whose totals (`period_totals`) were not yet.
+REMADE = "remade"
+
 _log = logging.getLogger(__name__)
 
 
@@ -26,16 +29,17 @@ def late_from_s(hour: int) -> int:
 class LateHours:
     """The marks, in the usage table, each with the number of times that it was set."""
 
-    def __init__(self, dynamodb: DynamoDB, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDB, table: str, *, kind: str = "dirty") -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._kind = kind
 
     async def mark(self, partition: RecordPartition) -> None:
         """Say that a record of this partition may be missing in its rollups."""
         await self._dynamodb.update(
             Update(
                 self._table,
-                _key(partition.project_id, partition.shard),
+                self._key(partition.project_id, partition.shard),
                 "ADD #hour :one",
                 names={"#hour": str(partition.hour)},
                 values={":one": 1},
@@ -48,7 +52,7 @@ class LateHours:
             await self._dynamodb.update(
                 Update(
                     self._table,
-                    _key(partition.project_id, partition.shard),
+                    self._key(partition.project_id, partition.shard),
                     "REMOVE #hour",
                     "#hour = :seen",
                     {"#hour": str(partition.hour)},
@@ -61,25 +65,23 @@ class LateHours:
 
     async def of_project(self, project_id: str, shard: int) -> dict[RecordPartition, int]:
         """Return the marks of a project's shard."""
-        item = await self._dynamodb.get(self._table, _key(project_id, shard))
+        item = await self._dynamodb.get(self._table, self._key(project_id, shard))
         return {} if item is None else _marks(item, shard)
 
     async def of_all_projects(self) -> dict[RecordPartition, int]:
         """Return every mark that there is."""
         marks: dict[RecordPartition, int] = {}
         for shard in range(SHARDS):
-            for item in await self._dynamodb.query(self._table, ("pk", _pk(shard))):
+            for item in await self._dynamodb.query(self._table, ("pk", self._pk(shard))):
                 marks |= _marks(item, shard)
         return marks
 
+    def _pk(self, shard: int) -> str:
+        # No record's: those have two "#".
+        return f"{self._kind}#{shard}"
 
-def _pk(shard: int) -> str:
-    # No record's: those have two "#".
-    return f"dirty#{shard}"
-
-
-def _key(project_id: str, shard: int) -> Item:
-    return {"pk": _pk(shard), "sk": project_id}
+    def _key(self, project_id: str, shard: int) -> Item:
+        return {"pk": self._pk(shard), "sk": project_id}
 
 
 def _marks(item: Item, shard: int) -> dict[RecordPartition, int]:

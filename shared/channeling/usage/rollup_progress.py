@@ -31,24 +31,25 @@ class RollupProgress:
 class RollupProgressStore:
     """Every project's progress; raises StoreUnavailable."""
 
-    def __init__(self, dynamodb: DynamoDB, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDB, table: str, *, partition: str = PARTITION) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._partition = partition
 
     async def of_project(self, project_id: str) -> RollupProgress | None:
         """Return a project's progress, or None before its first run."""
-        item = await self._dynamodb.get(self._table, _key(project_id))
+        item = await self._dynamodb.get(self._table, self._key(project_id))
         return None if item is None else _progress(item)
 
     async def of_all_projects(self) -> dict[str, RollupProgress]:
         """Return the progress of every project that was ever begun, by project id."""
-        items = await self._dynamodb.query(self._table, ("pk", PARTITION))
+        items = await self._dynamodb.query(self._table, ("pk", self._partition))
         return {progress.project_id: progress for progress in map(_progress, items)}
 
     async def begin(self, project_id: str, since_hour: int) -> RollupProgress:
         """Return a project's progress, which begins at an hour unless it has begun already."""
         begun = RollupProgress(project_id, since_hour, since_hour * SHARDS)
-        item = _key(project_id) | {"since": begun.since_hour, "open_from": begun.open_from}
+        item = self._key(project_id) | {"since": begun.since_hour, "open_from": begun.open_from}
         try:
             await self._dynamodb.put(self._table, item, unless_exists="pk")
         except ConditionFailed as standing:
@@ -59,7 +60,7 @@ class RollupProgressStore:
         """Move a project's progress forward; where another run has moved it further, it stays there."""
         update = Update(
             self._table,
-            _key(project_id),
+            self._key(project_id),
             "SET #open_from = :open_from",
             "#open_from < :open_from",
             {"#open_from": "open_from"},
@@ -69,6 +70,9 @@ class RollupProgressStore:
             await self._dynamodb.update(update)
         except ConditionFailed:
             return
+
+    def _key(self, project_id: str) -> Item:
+        return {"pk": self._partition, "sk": project_id}
 
 
 def ordinal(partition: RecordPartition) -> int:
@@ -80,10 +84,6 @@ def partition_at(project_id: str, place: int) -> RecordPartition:
     """Return the partition at a place, the reverse of `ordinal`."""
     hour, shard = divmod(place, SHARDS)
     return RecordPartition(project_id, hour, shard)
-
-
-def _key(project_id: str) -> Item:
-    return {"pk": PARTITION, "sk": project_id}
 
 
 def _progress(item: Item) -> RollupProgress:

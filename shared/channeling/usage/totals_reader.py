@@ -1,0 +1,100 @@
+"""A project's use over a stretch of hours in as few reads as there can be: days, then hours, then what is open.
+
+Its sums are those of `RollupReader`: where an hour is being made anew, or was never made, that one is asked.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from channeling.clock import Clock
+from channeling.dynamodb import DynamoDB
+from channeling.usage.late_hours import REMADE, LateHours
+from channeling.usage.period_totals import HOURS_OF, PROGRESS_PARTITION, Level, PeriodTotalsStore
+from channeling.usage.record import SHARDS
+from channeling.usage.rollup_progress import RollupProgressStore
+from channeling.usage.rollup_reader import RollupReader
+from channeling.usage.totals import Rows, rows_of
+
+
+class TotalsReader:
+    """Reads what the reconciler has added up, and adds up by itself what it has not."""
+
+    def __init__(self, dynamodb: DynamoDB, table: str, clock: Clock) -> None:
+        self._rollups = RollupReader(dynamodb, table, clock)
+        self._totals = PeriodTotalsStore(dynamodb, table)
+        self._progress = RollupProgressStore(dynamodb, table, partition=PROGRESS_PARTITION)
+        self._marks = (LateHours(dynamodb, table), LateHours(dynamodb, table, kind=REMADE))
+
+    async def read(
+        self,
+        project_id: str,
+        from_hour: int,
+        until_hour: int,
+        *,
+        by: Level,
+        user_id: str | None = None,
+        born_hour: int | None = None,
+    ) -> AsyncGenerator[tuple[int, Rows], None]:
+        """Yield an hour (since the epoch) and the use from it on: of that hour, or `by` the day of the whole day.
+
+        Rows may come in parts; with a user only that user's are wanted, and others may come too. Before
+        `born_hour`, when the project was created, there is nothing unless rollups say so. Raises StoreUnavailable.
+        """
+        # Before any totals: a mark that is gone by now was taken away after they were written.
+        progress, stale = await asyncio.gather(self._progress.of_project(project_id), self._stale(project_id))
+        if born_hour is not None:
+            oldest = born_hour if progress is None else min(born_hour, progress.since_hour)
+            from_hour = min(max(from_hour, oldest), until_hour)
+        made_from, made_until = from_hour, from_hour
+        if progress is not None:
+            made_from = min(max(from_hour, progress.since_hour), until_hour)
+            made_until = max(made_from, min(until_hour, progress.open_from // SHARDS))
+        if made_from < made_until:
+            days = range(-(-made_from // 24), made_until // 24) if by == "day" else range(0)
+            usable = {day for day in days if not any(hour // 24 == day for hour in stale)}
+            async for found in self._made(project_id, "day", sorted(usable)):
+                yield found
+            hours = [
+                hour
+                for hour in range(made_from, made_until)
+                if hour // 24 not in usable and hour not in stale
+            ]
+            async for found in self._made(project_id, "hour", hours):
+                yield found
+        else:
+            usable, made_from = set(), made_until
+        live = [
+            hour
+            for hour in range(from_hour, until_hour)
+            if not made_from <= hour < made_until or (hour in stale and hour // 24 not in usable)
+        ]
+        for first, end in _runs(live):
+            async with aclosing(self._rollups.read(project_id, first, end, user_id=user_id)) as rollups:
+                async for rollup in rollups:
+                    yield rollup.partition.hour, rows_of([rollup])[0]
+
+    async def _stale(self, project_id: str) -> frozenset[int]:
+        found = await asyncio.gather(
+            *(marks.of_project(project_id, shard) for marks in self._marks for shard in range(SHARDS))
+        )
+        return frozenset(partition.hour for marks in found for partition in marks)
+
+    async def _made(
+        self, project_id: str, level: Level, periods: list[int]
+    ) -> AsyncGenerator[tuple[int, Rows], None]:
+        for first, end in _runs(periods):
+            for period, parts in (await self._totals.read(project_id, level, first, end)).items():
+                for part in parts:
+                    yield period * HOURS_OF[level], part.rows
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as stretches: the first, and the one after the last."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number:
+            runs[-1] = (runs[-1][0], number + 1)
+        else:
+            runs.append((number, number + 1))
+    return runs
