@@ -88,7 +88,7 @@ def _install_python(folder: Path, lock: Path) -> None:
     if _is_made_from(folder, (lock,)):
         return
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-    pip = [_python_of(folder), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(_python_of(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", lock], check=True)
     _stamp(folder, (lock,))
 
