@@ -53,8 +53,7 @@ def test_a_request_is_billed_from_the_log_as_it_would_have_been(
     reclaimed: bool,
 ) -> None:
     """The line is the same on Lambda and at a terminal; the user pays what the same request costs on a good day."""
-    upstream.script = Script(gated=True)
-    upstream.release()
+    upstream.script = Script()
     url = f"{gateway.base_url}/v1/messages"
     assert httpx.post(url, json=message(stream=True), headers=auth(gateway.token()), timeout=30).is_success
     cost = gateway.assert_settled()
