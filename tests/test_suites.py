@@ -1,13 +1,12 @@
 """The suite runner runs everything, drops nothing in silence, and ends in one line of counts."""
 
-import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.fetched_tools import ToolMissing, dynamodb_local, java, node
+from tests.fetched_tools import ROOT, ToolMissing, dynamodb_local, java, node
 from tests.suites import SUITES, Outcome, Suite, report, run_suites
 
 FILES = {
@@ -87,18 +86,37 @@ def test_a_suite_past_its_limit_is_named() -> None:
     assert lines[1].endswith("slow: past its limit")
 
 
-@pytest.mark.parametrize(
-    "folder", ["tests/channeling", "tests/clients", "tests/docs", "tests/money", "tests/operate"]
+_MARKS = ("node", "java", "sam")
+# Where tests that need a tool live: folder of tests, mark.
+_MARKED_FOLDERS = sorted(
+    {
+        (str(path.parent.relative_to(ROOT / "tests")), mark)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for mark in _MARKS
+        if f"pytest.mark.{mark}" in path.read_text()
+    }
+    - {(".", mark) for mark in _MARKS}  # this file
 )
-@pytest.mark.parametrize("marks", [*itertools.combinations(["node", "java", "sam"], 1), ()], ids=str)
-def test_every_test_belongs_to_one_suite(folder: str, marks: tuple[str, ...]) -> None:
-    """Whatever a test is marked with, one suite runs it (java tests live in tests/dynamodb_local alone)."""
-    marked = {name: name in marks for name in ("node", "java", "sam")}
-    folder = "tests/dynamodb_local" if "java" in marks else folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "mark"),
+    [
+        *(
+            (folder, None)
+            for folder in ("channeling", "clients", "docs", "layers", "money", "operate", "simulation")
+        ),
+        *_MARKED_FOLDERS,
+    ],
+)
+def test_every_test_belongs_to_one_suite(folder: str, mark: str | None) -> None:
+    """Whatever a test is marked with, and wherever it lives, one suite runs it."""
+    marked = {name: name == mark for name in _MARKS}
+    folder = f"tests/{folder}"
     running = [
         part.name
         for part in SUITES
-        if folder.startswith(part.arguments[0])
+        if folder.startswith(tuple(argument for argument in part.arguments if argument.startswith("tests")))
         and f"--ignore={folder}" not in part.arguments
         and eval(part.markers, {}, marked)  # noqa: S307 - the expressions of SUITES, Python's own syntax
     ]
