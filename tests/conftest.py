@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.tables import TableNames
 from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB, start_embedded_dynamodb

@@ -15,10 +15,10 @@ from bench.budget_study import MODEL, NoCipher, Upstream
 from bench.wire.gateway import Gateway, Ledger, Refusal, Task
 from bench.wire.processes import first_line, running
 from channeling.auth.mint import mint_token
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.item import BudgetKey
 from channeling.clock import SystemClock
 from channeling.doors import Doors
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.gateway import open_gateway
 from channeling.settings import Settings
 from channeling.tables import TableNames

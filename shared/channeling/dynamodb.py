@@ -1,13 +1,13 @@
 """The door to DynamoDB: seven operations on items of plain Python values.
 
-`DynamoDB` is the protocol that stores are written against; `BotocoreDynamoDB` speaks to AWS (or anything that
-answers like it) with botocore's low-level client in threads, `boto3` not needed. Conditional refusals are
+`DynamoDB` is the protocol that stores are written against. `DynamoDBOperations` makes it out of calls of AWS's API,
+which `LeanDynamoDB` sends by itself and `BotocoreDynamoDB` through botocore. Conditional refusals are
 `ConditionFailed`, with the item as it stood; anything else that goes wrong is `StoreUnavailable`.
 """
 
-import asyncio
+from abc import ABC, abstractmethod
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -117,51 +117,50 @@ class DynamoDB(Protocol):
 
 
 def to_attribute(value: Value) -> dict[str, Any]:
-    """Return a value in DynamoDB's typed form (`{"N": "1"}`).
+    """Return a value in DynamoDB's typed form (`{"N": "1"}`), bytes as they are.
 
     Source: Amazon DynamoDB API Reference, AttributeValue.
     """
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case str():
-            return {"S": value}
-        case bytes():
-            return {"B": value}
-        case list():
-            return {"L": [to_attribute(element) for element in value]}
-        case dict():
-            return {"M": {name: to_attribute(element) for name, element in value.items()}}
+    # In the order of how often they are met: this is part of every request.
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if isinstance(value, dict):
+        return {"M": {name: to_attribute(element) for name, element in value.items()}}
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, list):
+        return {"L": [to_attribute(element) for element in value]}
+    if isinstance(value, bytes):
+        return {"B": value}
     raise TypeError(f"DynamoDB items here hold no {type(value).__name__}")
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Value:
-    """Return the plain value of DynamoDB's typed form, or a ForeignValue."""
+    """Return the plain value of DynamoDB's typed form, or a ForeignValue; bytes may be base64 text, as in JSON."""
     ((kind, value),) = attribute.items()
-    match kind:
-        case "NULL":
-            return None
-        case "BOOL":
-            return bool(value)
-        case "N" if _is_whole(value):
-            return int(value)
-        case "S":
-            return str(value)
-        case "B":
-            return bytes(value)
-        case "L":
-            return [from_attribute(element) for element in value]
-        case "M":
-            return {name: from_attribute(element) for name, element in value.items()}
+    if kind == "N":
+        return int(value) if _is_whole(value) else ForeignValue(kind, value)
+    if kind == "S":
+        return str(value)
+    if kind == "M":
+        return {name: from_attribute(element) for name, element in value.items()}
+    if kind == "BOOL":
+        return bool(value)
+    if kind == "NULL":
+        return None
+    if kind == "L":
+        return [from_attribute(element) for element in value]
+    if kind == "B":
+        return b64decode(value) if isinstance(value, str) else bytes(value)
     return ForeignValue(kind, str(value))
 
 
 def _is_whole(number: str) -> bool:
-    return number.removeprefix("-").isdecimal()
+    return number.isdecimal() or number.removeprefix("-").isdecimal()
 
 
 def to_item(attributes: Mapping[str, Any]) -> Item:
@@ -174,28 +173,23 @@ def to_attributes(item: Mapping[str, Value]) -> dict[str, Any]:
     return {name: to_attribute(value) for name, value in item.items()}
 
 
-class BotocoreDynamoDB:
-    """`DynamoDB` over botocore's low-level client (thread-safe), each call on a worker thread."""
+class DynamoDBOperations(ABC):
+    """`DynamoDB` out of calls of AWS's API, however they are made.
 
-    def __init__(
-        self,
-        client: Any,
-        *,
-        threads: int = 64,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._client = client
+    A write that meets a transaction is made again after a pause, a bounded number of times.
+    Source of operations and members: Amazon DynamoDB API Reference.
+    """
+
+    def __init__(self, pause: Callable[[float], Awaitable[None]]) -> None:
         self._pause = pause
-        self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="dynamodb")
 
-    def close(self) -> None:
-        """Stop the worker threads; calls under way finish."""
-        self._executor.shutdown(wait=False)
-        self._client.close()
+    @abstractmethod
+    async def _answer(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Make one call and return its answer; raise what `refusal_of` returns, or StoreUnavailable."""
 
     async def get(self, table: str, key: Item) -> Item | None:
         answer = await self._call(
-            self._client.get_item, TableName=table, Key=to_attributes(key), ConsistentRead=True
+            "GetItem", {"TableName": table, "Key": to_attributes(key), "ConsistentRead": True}
         )
         return to_item(answer["Item"]) if "Item" in answer else None
 
@@ -207,14 +201,14 @@ class BotocoreDynamoDB:
                 "ExpressionAttributeNames": {"#key": unless_exists},
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
-        await self._call(self._client.put_item, **arguments)
+        await self._call("PutItem", arguments)
 
     async def update(self, update: Update) -> Item:
         arguments = _update_arguments(update)
         arguments |= {"ReturnValues": "ALL_NEW"}
         if update.condition is not None:
             arguments |= {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        answer = await self._call(self._client.update_item, **arguments)
+        answer = await self._call("UpdateItem", arguments)
         return to_item(answer["Attributes"])
 
     async def query(
@@ -248,39 +242,51 @@ class BotocoreDynamoDB:
         while True:
             if limit is not None:
                 arguments["Limit"] = limit - len(items)
-            answer = await self._call(self._client.query, **arguments)
-            items += [to_item(attributes) for attributes in answer["Items"]]
+            answer = await self._call("Query", arguments)
+            items += [to_item(attributes) for attributes in answer.get("Items", ())]
             if "LastEvaluatedKey" not in answer or (limit is not None and len(items) >= limit):
                 return items
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def delete(self, table: str, key: Item) -> Item | None:
         answer = await self._call(
-            self._client.delete_item, TableName=table, Key=to_attributes(key), ReturnValues="ALL_OLD"
+            "DeleteItem", {"TableName": table, "Key": to_attributes(key), "ReturnValues": "ALL_OLD"}
         )
         return to_item(answer["Attributes"]) if answer.get("Attributes") else None
 
     async def transact(self, updates: Sequence[Update]) -> None:
         writes = [{"Update": _update_arguments(update)} for update in updates]
-        await self._call(self._client.transact_write_items, TransactItems=writes)
+        await self._call("TransactWriteItems", {"TransactItems": writes})
 
     async def scan_page(self, table: str, *, after: Item | None, limit: int) -> Page:
         arguments: dict[str, Any] = {"TableName": table, "Limit": limit}
         if after is not None:
             arguments["ExclusiveStartKey"] = to_attributes(after)
-        answer = await self._call(self._client.scan, **arguments)
+        answer = await self._call("Scan", arguments)
         last_key = answer.get("LastEvaluatedKey")
-        items = tuple(to_item(attributes) for attributes in answer["Items"])
+        items = tuple(to_item(attributes) for attributes in answer.get("Items", ()))
         return Page(items, to_item(last_key) if last_key else None)
 
-    async def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
+    async def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         for pause_s in _CONFLICT_PAUSES_S:
             try:
-                return await loop.run_in_executor(self._executor, _answer_of, operation, arguments)
+                return await self._answer(operation, arguments)
             except WriteConflict:
                 await self._pause(pause_s)
-        return await loop.run_in_executor(self._executor, _answer_of, operation, arguments)
+        return await self._answer(operation, arguments)
+
+
+def refusal_of(code: str, members: Mapping[str, Any]) -> Exception:
+    """Return what an error of DynamoDB means: its code, and the members of its answer."""
+    if code == "ConditionalCheckFailedException":
+        item = members.get("Item")
+        return ConditionFailed(to_item(item) if item else None)
+    if code == "TransactionCanceledException":
+        return TransactionRefused(
+            [reason.get("Code", "None") for reason in members.get("CancellationReasons") or []]
+        )
+    kind = WriteConflict if code in _CONFLICTS else StoreUnavailable
+    return kind(f"the budget store refused a call ({code})")
 
 
 def _update_arguments(update: Update) -> dict[str, Any]:
@@ -296,22 +302,3 @@ def _update_arguments(update: Update) -> dict[str, Any]:
     if update.values:
         arguments["ExpressionAttributeValues"] = to_attributes(update.values)
     return arguments
-
-
-def _answer_of(operation: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return operation(**arguments)
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code == "ConditionalCheckFailedException":
-            item = error.response.get("Item")
-            raise ConditionFailed(to_item(item) if item else None) from error
-        if code == "TransactionCanceledException":
-            reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
-            raise TransactionRefused(reasons) from error
-        kind = WriteConflict if code in _CONFLICTS else StoreUnavailable
-        raise kind(f"the budget store refused a call ({code})") from error
-    except BotoCoreError as error:
-        raise StoreUnavailable("the budget store did not answer") from error

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from channeling.alert_door import AlertDoor, EventBridgeAlerts, LoggedAlerts
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.clock import SystemClock
 from channeling.doors import Doors
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.projects.cipher import Cipher
 from channeling.projects.key_file_cipher import open_key_file
 from channeling.projects.kms_cipher import KmsCipher

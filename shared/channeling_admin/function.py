@@ -12,8 +12,8 @@ from typing import Any
 
 from mangum import Mangum
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.clock import SystemClock
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.operations.stores import open_stores
 from channeling.projects.kms_cipher import KmsCipher
 from channeling.settings import Settings, SettingsError

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.clock import SystemClock
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.operations.stores import Stores, open_stores
 from channeling.projects.cipher import Cipher
 from channeling.projects.key_file_cipher import open_key_file

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from channeling.dynamodb import BotocoreDynamoDB
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.projects.cipher import Cipher
 from channeling.projects.key_file_cipher import open_key_file
 from channeling.projects.kms_cipher import KmsCipher

@@ -7,8 +7,8 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.dynamodb import (
-    BotocoreDynamoDB,
     ConditionFailed,
     ForeignValue,
     TransactionRefused,

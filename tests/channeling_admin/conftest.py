@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from channeling.auth.admin_token import Role, mint_admin_token
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.hold_id import new_hold_id
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.operations.operator import Operator
 from channeling.operations.projects import create_project
 from channeling.operations.stores import Stores, open_stores

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.clock import SystemClock
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.operations.stores import Stores, open_stores
 from channeling.projects.key_file_cipher import KeyFileCipher, open_key_file
 from channeling.projects.project import ProjectSecrets

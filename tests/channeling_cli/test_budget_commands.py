@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import BudgetKey
 from channeling.budgets.store import BudgetStore, Hold
 from channeling.budgets.windows import first_window
 from channeling.clock import SystemClock
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.usage.record import UsageRecord
 from channeling.usage.store import UsageStore
 from channeling.window_kind import WindowKind

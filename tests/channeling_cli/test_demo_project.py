@@ -2,7 +2,7 @@
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.projects.errors import ProjectInvalid
 from channeling.projects.key_file_cipher import KeyFileCipher
 from channeling.projects.project import ProjectSecrets

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB, ConditionFailed, Update
+from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.dynamodb import ConditionFailed, Update
 from channeling.tables import TableNames
 from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB, OneAtATime, local_client

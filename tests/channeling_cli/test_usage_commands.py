@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import BudgetItem, BudgetKey
@@ -19,7 +20,6 @@ from channeling.budgets.store import BudgetStore, Hold
 from channeling.budgets.unsettled_log import NOT_SETTLED, unsettled_fields
 from channeling.budgets.windows import first_window
 from channeling.clock import SystemClock
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.json_logs import JsonFormatter
 from channeling.usage.record import UsageRecord
 from channeling.usage.store import UsageStore

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.admission import Held, hold_amount
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import Adjustment, BudgetKey
 from channeling.budgets.store import BudgetStore, Hold
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.tables import USAGE_BY_USER, TableNames
 from channeling_cli.create_tables import create_tables
 from tests.channeling.gateway.conftest import message

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.tables import TableNames
 from channeling.usage.record import SHARDS
 from tests.channeling.reconcile.rolled_up_hours import RolledUpHours

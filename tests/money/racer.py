@@ -11,10 +11,10 @@ import json
 import os
 import sys
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.admission import Held
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.store import BudgetStore
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.tables import TableNames
 from channeling.usage.store import UsageStore
 from channeling_cli.embedded_dynamodb import local_client

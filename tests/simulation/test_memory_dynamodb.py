@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB, ConditionFailed, DynamoDB, Item, TransactionRefused, Update
+from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.dynamodb import ConditionFailed, DynamoDB, Item, TransactionRefused, Update
 from channeling.errors import StoreUnavailable
 from channeling.tables import TableNames
 from simulation.memory_dynamodb import MemoryDynamoDB

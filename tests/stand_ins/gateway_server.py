@@ -15,11 +15,12 @@ import uvicorn
 from channeling.alert_door import AlertDoor, LoggedAlerts
 from channeling.app import create_app
 from channeling.auth.mint import mint_token
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.item import BudgetItem, BudgetKey
 from channeling.budgets.store import BudgetStore
 from channeling.clock import Clock, SystemClock
 from channeling.doors import Doors
-from channeling.dynamodb import BotocoreDynamoDB, DynamoDB, Item, Page, Update
+from channeling.dynamodb import DynamoDB, Item, Page, Update
 from channeling.errors import StoreUnavailable
 from channeling.projects.key_file_cipher import KeyFileCipher
 from channeling.projects.project import ProjectRules, ProjectSecrets

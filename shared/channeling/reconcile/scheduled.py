@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.clock import SystemClock
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.reconcile.period_totals import period_totals
 from channeling.reconcile.projects import tend_projects
 from channeling.reconcile.run import Report, reconcile

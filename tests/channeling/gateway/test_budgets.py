@@ -7,9 +7,9 @@ import httpx
 import orjson
 import pytest
 
+from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.item import Adjustment, BudgetKey
 from channeling.budgets.store import BudgetStore
-from channeling.dynamodb import BotocoreDynamoDB
 from channeling.projects.project import ProjectRules
 from channeling.tables import TableNames
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB

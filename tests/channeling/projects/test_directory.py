@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB, Item
+from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.dynamodb import Item
 from channeling.errors import RateLimited, StoreUnavailable
 from channeling.pricing.price_rows import PriceRows, read_price_rows
 from channeling.projects.cipher import CipherUnavailable

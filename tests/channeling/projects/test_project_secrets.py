@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB, ConditionFailed, Item, Update
+from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.dynamodb import ConditionFailed, Item, Update
 from channeling.projects.cipher import CipherUnavailable
 from channeling.projects.errors import (
     ProjectError,

@@ -4,7 +4,8 @@ from types import MappingProxyType
 
 import pytest
 
-from channeling.dynamodb import BotocoreDynamoDB, ConditionFailed, DynamoDB, Item
+from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.dynamodb import ConditionFailed, DynamoDB, Item
 from channeling.projects.errors import ProjectExists, ProjectInvalid, ProjectMissing
 from channeling.projects.project import ProjectRules
 from channeling.projects.store import ProjectStore, SealedSecrets
