@@ -11,6 +11,7 @@ import orjson
 
 from channeling.errors import GatewayError, Overloaded, UpstreamFailed
 from channeling.providers.answer_stream import AnswerFacts, Emitted, StreamError
+from channeling.providers.anthropic.plain_deltas import PLAIN_DELTAS, text_of_deltas
 from channeling.providers.anthropic.response import add_block
 from channeling.providers.anthropic.usage import (
     billing_terms,
@@ -56,7 +57,7 @@ class AnthropicStream:
         self.failure: GatewayError | None = None  # its own error events go on word for word
         self._request_id = request_id
         self._reported_cost = reported_cost
-        self._splitter = SseSplitter(max_record_bytes=max_record_bytes)
+        self._splitter = SseSplitter(max_record_bytes=max_record_bytes, run=PLAIN_DELTAS)
         self._usage: dict[str, Any] = {}
         self._open_block: int | None = None
 
@@ -119,18 +120,26 @@ class AnthropicStream:
         for record in records:
             if self.ended:
                 break
-            event, data = parse_record(record)
-            if data == _FOREIGN_END:
+            text = text_of_deltas(record)
+            if text is not None:
+                self.emitted.add(text)
+                passed.append(record)
                 continue
-            readable = self._read(event, data) if data else event is not None or _says_nothing(record)
-            if not readable:
-                garbage = UpstreamFailed(
-                    "the upstream provider sent something that is not an event of its API"
-                )
-                passed.append(self.fail(garbage))
-                break
-            passed.append(record)
+            # A run that cannot be read at once, too: up to the event that is no JSON it goes on.
+            for single in SseSplitter().feed(record) or [record]:
+                if not self.ended:
+                    passed.append(self._pass_one(single))
         return b"".join(passed)
+
+    def _pass_one(self, record: bytes) -> bytes:
+        event, data = parse_record(record)
+        if data == _FOREIGN_END:
+            return b""
+        if self._read(event, data) if data else event is not None or _says_nothing(record):
+            return record
+        return self.fail(
+            UpstreamFailed("the upstream provider sent something that is not an event of its API")
+        )
 
     def _read(self, event: str | None, data: bytes) -> bool:
         """Take note of an event's data; return whether it is one."""
