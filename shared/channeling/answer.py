@@ -21,7 +21,7 @@ class Answer:
 
     def __init__(self, send: Send, *, request_id: str, deadline_s: float) -> None:
         self._send = send
-        self._request_id = request_id
+        self.request_id = request_id
         self._deadline_s = deadline_s
         self.started = False
         self.ended = False
@@ -30,7 +30,7 @@ class Answer:
         """Send the status line and headers; `request-id` is ours where none came down from the provider."""
         names = {name for name, _ in headers}
         if "request-id" not in names:
-            headers = [*headers, ("request-id", self._request_id)]
+            headers = [*headers, ("request-id", self.request_id)]
         raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         self.started = True
         await self._deliver({"type": "http.response.start", "status": status, "headers": raw})
@@ -48,7 +48,7 @@ class Answer:
 
     async def refuse(self, error: GatewayError, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Answer an error: its status, its own headers and these, its JSON body. Only before `start`."""
-        body = orjson.dumps(error.body(self._request_id))
+        body = orjson.dumps(error.body(self.request_id))
         await self.start(
             error.status, [("content-type", "application/json"), *error.headers.items(), *headers]
         )

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -31,6 +32,7 @@ from channeling.errors import (
     RequestTooLarge,
 )
 from channeling.gateway import Gateway, open_gateway
+from channeling.metrics import Metrics, metrics_of
 from channeling.open_doors import open_doors
 from channeling.pipeline import answer_message, run_to_its_end
 from channeling.settings import Settings
@@ -86,7 +88,8 @@ def create_app_from_environment(environ: Mapping[str, str]) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with open_doors(settings) as doors:
-            yield {"gateway": open_gateway(settings, doors)}
+            metrics = metrics_of(settings.metrics_deployment, doors.clock)
+            yield {"gateway": open_gateway(settings, replace(doors, metrics=metrics))}
 
     return _app(settings, lifespan)
 
@@ -160,9 +163,9 @@ class Endpoint:
                 limits=limits,
                 path_parameters=scope.get("path_params", {}),
             )
-            await run_to_its_end(_answered(self._work(gateway, call, answer), answer, request_id), stop)
+            await run_to_its_end(_answered(self._work(gateway, call, answer), answer, doors.metrics), stop)
         except GatewayError as error:
-            await _refused(answer, error)
+            await _refused(answer, error, doors.metrics)
         except ClientGone:
             _log.info("request %s: the client left before its request was read", request_id)
         finally:
@@ -192,19 +195,20 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
             return bytes(body)
 
 
-async def _answered(work: Awaitable[None], answer: Answer, request_id: str) -> None:
+async def _answered(work: Awaitable[None], answer: Answer, metrics: Metrics) -> None:
     try:
         await work
     except GatewayError as error:
-        await _refused(answer, error)
+        await _refused(answer, error, metrics)
     except ClientGone:
         pass  # it left while being answered; what was held is settled
     except Exception:
-        _log.exception("request %s failed inside the gateway", request_id)
-        await _refused(answer, GatewayError("the gateway failed; the request can be tried again"))
+        _log.exception("request %s failed inside the gateway", answer.request_id)
+        await _refused(answer, GatewayError("the gateway failed; the request can be tried again"), metrics)
 
 
-async def _refused(answer: Answer, error: GatewayError) -> None:
+async def _refused(answer: Answer, error: GatewayError, metrics: Metrics) -> None:
+    metrics.request_refused(error, answer.request_id)
     try:
         if not answer.started:
             await answer.refuse(error)

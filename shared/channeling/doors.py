@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from channeling.alert_door import AlertDoor, LoggedAlerts
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
+from channeling.metrics import Metrics, NoMetrics
 from channeling.projects.cipher import Cipher
 from channeling.upstream import UpstreamClient
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Store, encryption, providers, time, chance and alerts; `randomness(n)` returns n random bytes."""
+    """Store, encryption, providers, time, chance, alerts, metrics; `randomness(n)` returns n random bytes."""
 
     dynamodb: DynamoDB
     cipher: Cipher
@@ -20,3 +21,4 @@ class Doors:
     clock: Clock
     randomness: Callable[[int], bytes]
     alerts: AlertDoor = field(default_factory=LoggedAlerts)
+    metrics: Metrics = field(default_factory=NoMetrics)

@@ -60,6 +60,7 @@ async def hold_request(
     async def reclaim(hold: Hold) -> None:
         ended = await reclaim_hold(gateway.budgets, gateway.usage, hold)
         if ended.settled_here:  # of several requests that find it expired, one settles it
+            gateway.doors.metrics.hold_expired()
             await tell_of_marks(gateway, caller, hold, ended)
 
     first = quote(count_rounds=True)

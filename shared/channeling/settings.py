@@ -15,6 +15,7 @@
     CHANNELING_CEILING_INPUT_USD_PER_MTOK                30        the price of a model that no price is known for
     CHANNELING_CEILING_OUTPUT_USD_PER_MTOK               150
     CHANNELING_ALERT_EVENT_BUS                           none      EventBridge bus that is told of marks of budgets
+    CHANNELING_METRICS_DEPLOYMENT                        none      name of its metrics, which are lines of JSON
 
 An empty variable counts as unset: CloudFormation parameters without a value arrive that way.
 """
@@ -74,6 +75,7 @@ class Settings:
     ceiling_input_nanousd_per_mtok: int = 30 * NANOUSD_PER_USD
     ceiling_output_nanousd_per_mtok: int = 150 * NANOUSD_PER_USD
     alert_event_bus: str | None = None
+    metrics_deployment: str | None = None
     # A function on AWS Lambda, by a variable that its runtime sets: what is beside it are its own credentials.
     on_lambda: bool = False
 
@@ -117,6 +119,7 @@ class Settings:
             ceiling_input_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_INPUT_USD_PER_MTOK", 30),
             ceiling_output_nanousd_per_mtok=_price(variables, "CHANNELING_CEILING_OUTPUT_USD_PER_MTOK", 150),
             alert_event_bus=variables.get("CHANNELING_ALERT_EVENT_BUS"),
+            metrics_deployment=_dimension(variables, "CHANNELING_METRICS_DEPLOYMENT"),
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in variables,
         )
 
@@ -176,6 +179,16 @@ def _origins(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
         if _base_url(name, origin) != origin or urlsplit(origin).path:
             raise SettingsError(f"{name} must list origins such as https://app.example.com, not {origin!r}")
     return origins
+
+
+def _dimension(variables: Mapping[str, str], name: str) -> str | None:
+    text = variables.get(name)
+    if text is None:
+        return None
+    # What CloudWatch takes as a dimension's value: ASCII that is seen, and not a colon first.
+    if len(text) > 255 or not text.isascii() or not text.isprintable() or text.startswith(":"):
+        raise SettingsError(f"{name} must be up to 255 letters and digits, not {text[:40]!r}")
+    return text
 
 
 def _enforcement(variables: Mapping[str, str], name: str) -> Enforcement:

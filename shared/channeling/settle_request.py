@@ -69,8 +69,10 @@ async def settle_request(
                 await asyncio.sleep(_RETRY_AFTER_S)
             continue
         _log.info("settled", extra={"fields": asdict(ended.record)})
+        gateway.doors.metrics.request_ended(ended.record, settled=True)
         return ended
     _log.error(NOT_SETTLED, extra={"fields": unsettled_fields(record, limit)})
+    gateway.doors.metrics.request_ended(record, settled=False)
     return None
 
 

@@ -22,6 +22,7 @@ from channeling.clock import Clock, SystemClock
 from channeling.doors import Doors
 from channeling.dynamodb import DynamoDB, Item, Page, Update
 from channeling.errors import StoreUnavailable
+from channeling.metrics import Metrics, NoMetrics
 from channeling.projects.key_file_cipher import KeyFileCipher
 from channeling.projects.project import ProjectRules, ProjectSecrets
 from channeling.projects.project_secrets import create_project
@@ -110,6 +111,7 @@ class GatewayServer:
     openai_base_url: str = "http://127.0.0.1:9/v1"
     alerts: AlertDoor = field(default_factory=LoggedAlerts)
     openrouter_base_url: str = "http://127.0.0.1:9/api/v1"
+    metrics: Metrics = field(default_factory=NoMetrics)
 
     def __enter__(self) -> Self:
         self._dynamodb = BotocoreDynamoDB(self.store.client())
@@ -130,7 +132,9 @@ class GatewayServer:
         projects = ProjectStore(self._dynamodb, self.tables.projects)
         asyncio.run(create_project(projects, cipher, PROJECT_ID, self.rules, secrets, now_ms=1))
         self._upstream = HttpxUpstream()
-        doors = Doors(self.dynamodb, cipher, self._upstream, self.clock, os.urandom, self.alerts)
+        doors = Doors(
+            self.dynamodb, cipher, self._upstream, self.clock, os.urandom, self.alerts, self.metrics
+        )
         config = uvicorn.Config(
             create_app(self.settings, doors),
             port=0,

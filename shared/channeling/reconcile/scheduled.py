@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.clock import SystemClock
+from channeling.metrics import metrics_of
 from channeling.reconcile.period_totals import period_totals
 from channeling.reconcile.projects import tend_projects
 from channeling.reconcile.run import Report, reconcile
@@ -49,6 +50,7 @@ def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContex
     client = botocore.session.get_session().create_client("dynamodb", config=config)
     dynamodb = BotocoreDynamoDB(client, threads=_THREADS)
     clock = SystemClock()
+    metrics = metrics_of(settings.metrics_deployment, clock)
 
     def handler(event: Any, context: LambdaContext) -> Report:
         deadline_ms = clock.now_ms() + context.get_remaining_time_in_millis() - STOP_BEFORE_DEADLINE_MS
@@ -59,6 +61,7 @@ def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContex
             report["hours_totalled"] = asyncio.run(totals.run(deadline_ms))
         report |= asyncio.run(tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms))
         _log.info("reconciled", extra={"fields": report})
+        metrics.reconciled(report)
         return report
 
     return handler
