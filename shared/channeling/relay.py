@@ -6,7 +6,7 @@ happens it can be billed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,11 +14,12 @@ from channeling.answer import Answer
 from channeling.call import Limits
 from channeling.errors import GatewayError, UpstreamFailed
 from channeling.exchange import Exchange
-from channeling.limited_wait import Silence, cancel, wait_for, wait_for_task
+from channeling.limited_wait import Silence, cancel, wait_for
 from channeling.provider_call import ProviderCall, Refusal, answer_of
 from channeling.providers.answer_stream import AnswerStream, Emitted
 from channeling.providers.error_answer import Relay
 from channeling.providers.provider_adapter import AnswerReader
+from channeling.read_ahead import ReadAhead
 from channeling.sse import PING
 from channeling.upstream import UpstreamResponse, read_body
 from channeling.usage.token_counts import TokenCounts
@@ -159,12 +160,12 @@ async def _pass_on(
     holding.begin()
     cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     watching = asyncio.ensure_future(_watch(holding, stream, response, cut))
-    reading = _Reading(response.chunks())
+    reading = ReadAhead(response.chunks(), limits, cut)
     input_is_known = False
     try:
         while not stream.ended:
             try:
-                data = _take(await reading.next(limits, cut), stream)
+                data = _take(await reading.next(), stream)
             except Silence:
                 data = b"" if cut.done() else PING
             if not input_is_known and not stream.ended:
@@ -177,7 +178,7 @@ async def _pass_on(
                 exchange.first_token_ms = call.clock.now_ms()
             if not stream.ended and (cut.done() or not await holding.keeps_up(stream.emitted)):
                 # The provider first: it writes, and bills, until it notices.
-                data += await reading.stop(stream)
+                data += stream.feed(await reading.stop())
                 await response.aclose()
                 exchange.cut = not stream.ended
                 data += stream.cut("max_tokens", holding.metered_tokens())
@@ -187,7 +188,7 @@ async def _pass_on(
                 await answer.write(data)
     finally:
         await cancel(watching)
-        await reading.stop(stream)
+        stream.feed(await reading.stop())
     exchange.status = "failed" if stream.error else "ok"
     # An error event before any output is a refusal that came late: providers bill nothing for it, or say what.
     exchange.refused_by_provider = (
@@ -217,33 +218,6 @@ async def _watch(
             return
 
 
-class _Reading:
-    """A provider's chunks, one asked for at a time; a wait that was given up goes on with the next call."""
-
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
-        self._chunks = chunks
-        self._pending: asyncio.Task[bytes | None] | None = None
-        # The provider has ended its answer.
-        self.ended = False
-
-    async def next(self, limits: Limits, cut: asyncio.Future[None]) -> bytes | None:
-        """Return the next chunk, None at the end; raise Silence when a ping is due or the stream is `cut`."""
-        self._pending = self._pending or asyncio.ensure_future(_next_chunk(self._chunks))
-        chunk = await wait_for_task(self._pending, limits, pinging=True, cut=cut)
-        self._pending, self.ended = None, chunk is None
-        return chunk
-
-    async def stop(self, stream: AnswerStream) -> bytes:
-        """Stop reading; a chunk that had come is metered, so billed, and what it makes returned."""
-        pending, self._pending = self._pending, None
-        if pending is None:
-            return b""
-        await cancel(pending)
-        if pending.cancelled() or pending.exception() is not None or not (unread := pending.result()):
-            return b""
-        return stream.feed(unread)
-
-
 def _error_body(call: ProviderCall, refusal: Refusal) -> WholeBody:
     decision = call.adapter.error_answer(refusal.status, refusal.headers, refusal.body, api_key=call.api_key)
     if isinstance(decision, Relay):
@@ -265,7 +239,3 @@ def _as_error_event(body: bytes) -> bytes:
     JSON without its line ends is the same JSON: a string cannot hold one.
     """
     return b"event: error\ndata: " + body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n\n"
-
-
-async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(chunks, None)

@@ -93,6 +93,6 @@ def test_reading_at_once_changes_nothing(records: list[bytes], cuts: list[int]) 
     out += at_once.feed(left) + at_once.finish()
     singly = AnthropicStream("req_1")
     singly._splitter = SseSplitter()
-    with mock.patch.object(stream_module, "text_of_deltas", lambda _: None):
+    with mock.patch.object(stream_module, "text_of_deltas", return_value=None):
         assert out == singly.feed(data) + singly.finish()
     assert (at_once.emitted, at_once.facts, at_once.error) == (singly.emitted, singly.facts, singly.error)
