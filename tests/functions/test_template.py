@@ -107,7 +107,8 @@ def test_the_function_streams_and_is_public() -> None:
 
 
 def _rights(role: str) -> list[tuple[str, str | list[str], dict[str, Any] | None]]:
-    [policy] = RESOURCES[role]["Properties"]["Policies"]
+    tracing, policy = RESOURCES[role]["Properties"]["Policies"]
+    assert tracing["Fn::If"][0] == "Traces"
     return [
         (_named(statement["Resource"]), statement["Action"], statement.get("Condition"))
         for statement in policy["PolicyDocument"]["Statement"]
@@ -171,6 +172,7 @@ def test_the_reconcile_function_may_do_what_it_does_and_no_more() -> None:
             {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", *MONTH_SPEND]}},
         ),
         ("ProjectsTable", "dynamodb:DeleteItem", None),
+        ("FailedRunsQueue", "sqs:SendMessage", None),
     ]
 
 
@@ -242,7 +244,8 @@ def test_every_parameter_can_be_left_out_and_is_explained() -> None:
 
 def test_the_outputs_are_those_that_the_command_line_reads() -> None:
     of_the_messages_api = {"MessagesUrl", "ProjectsTable", "BudgetsTable", "UsageTable", "KeyId"}
-    assert set(TEMPLATE["Outputs"]) == of_the_messages_api | {"AdminUrl", "AdminSecretId"}
+    to_be_pasted = {"ClientSettings", "Check", "DomainTarget", "DashboardUrl"}
+    assert set(TEMPLATE["Outputs"]) == of_the_messages_api | {"AdminUrl", "AdminSecretId"} | to_be_pasted
 
 
 def _pins(lock: Path) -> dict[str, str]:
