@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from channeling.auth.credential import credential_from_headers
-from channeling.auth.token import TokenClaims, unknown_project_or_secret, unverified_project_id, verify_token
+from channeling.auth.jws import decode_unverified
+from channeling.auth.token import TokenClaims, project_named_by, unknown_project_or_secret, verify_token
 from channeling.budget_answer import iso_time
 from channeling.budgets.item import BudgetKey
 from channeling.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied
@@ -49,8 +50,8 @@ class Routed:
 
 async def authenticate(gateway: Gateway, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
     """Return who calls; raise AuthenticationFailed, PermissionDenied (project disabled), StoreUnavailable."""
-    token = credential_from_headers(headers)
-    project = await gateway.projects.get(unverified_project_id(token))
+    token = decode_unverified(credential_from_headers(headers))
+    project = await gateway.projects.get(project_named_by(token))
     if project is None:
         raise unknown_project_or_secret()
     claims = verify_token(

@@ -7,7 +7,10 @@ anywhere, and neither are tokens or keys.
 import json
 import logging
 import sys
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
+
+import orjson
 
 
 class JsonFormatter(logging.Formatter):
@@ -25,7 +28,16 @@ class JsonFormatter(logging.Formatter):
             line |= {str(name): value for name, value in fields.items() if name not in line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except (
+            TypeError
+        ):  # a number over 64 bits, half of a surrogate pair: rare, and no reason to lose a line
+            return json.dumps(line, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 class ReadableFormatter(logging.Formatter):

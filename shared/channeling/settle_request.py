@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from dataclasses import asdict
 
 from channeling.admit import Admitted
 from channeling.budgets.settlement import Ended, end_hold, key_of_record
@@ -15,7 +14,7 @@ from channeling.exchange import Bill, Exchange, bill_of
 from channeling.gateway import Gateway
 from channeling.message_request import MessageRequest
 from channeling.request_prices import RequestPrices
-from channeling.usage.record import UsageRecord
+from channeling.usage.record import UsageRecord, record_fields
 
 _log = logging.getLogger("channeling.requests")
 # Ending a hold again is harmless (the record's key is made from it), so an answer that was lost is asked again.
@@ -68,7 +67,7 @@ async def settle_request(
             if tries_left:
                 await asyncio.sleep(_RETRY_AFTER_S)
             continue
-        _log.info("settled", extra={"fields": asdict(ended.record)})
+        _log.info("settled", extra={"fields": record_fields(ended.record)})
         gateway.doors.metrics.request_ended(ended.record, settled=True)
         return ended
     _log.error(NOT_SETTLED, extra={"fields": unsettled_fields(record, limit)})

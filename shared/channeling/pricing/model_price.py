@@ -28,6 +28,9 @@ GEO_WITHOUT_SURCHARGE = frozenset({None, "", "global", "not_available"})
 GEO_SURCHARGE = (11, 10)
 
 
+_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """The rate of each kind of token, nanodollars per million tokens; every kind has one."""
@@ -39,10 +42,10 @@ class Rates:
     cache_write_1h: int
 
     def __post_init__(self) -> None:
-        for rate in fields(self):
-            value = getattr(self, rate.name)
+        for kind in _KINDS:
+            value = getattr(self, kind)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"rate {rate.name} must be a whole number of at least 0, not {value!r}")
+                raise ValueError(f"rate {kind} must be a whole number of at least 0, not {value!r}")
 
 
 class Step(NamedTuple):
@@ -67,13 +70,13 @@ class ListedRates:
     cache_write_1h: Steps | None = None
 
     def __post_init__(self) -> None:
-        for kind in fields(self):
-            steps: Steps | None = getattr(self, kind.name)
+        for kind in _KINDS:
+            steps: Steps | None = getattr(self, kind)
             if steps is None:
                 continue
             lengths = [step.above_tokens for step in steps]
             if not lengths or lengths != sorted(lengths):
-                raise ValueError(f"steps of {kind.name} must be ascending and not empty")
+                raise ValueError(f"steps of {kind} must be ascending and not empty")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class PriceTable:
     _providers: Mapping[str, Any]
     # Which model a name means never changes for one table; callers choose the names, so it is bounded.
     _found: dict[tuple[str, str], int | None] = field(default_factory=dict)
+    # By provider, number of the model, and which of its periods and variants hold: a request asks three times.
+    _made: dict[tuple[str, int, tuple[bool, ...]], ModelPrice] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> "PriceTable":
@@ -80,9 +82,18 @@ class PriceTable:
         index = self._index_of(provider, model)
         if index is None:
             return None
-        model_id, name, context_window, _, prices, variants = self._providers[provider]["models"][index]
+        _, _, _, _, prices, variants = self._providers[provider]["models"][index]
         if not prices:
             return None
+        holding = [_holds(when, at_s) for when, _ in prices] + [_holds(when, at_s) for _, when, _ in variants]
+        key = (provider, index, tuple(holding))
+        price = self._made.get(key)
+        if price is None:
+            price = self._made[key] = self._make(provider, index, at_s)
+        return price
+
+    def _make(self, provider: Provider, index: int, at_s: float) -> ModelPrice:
+        model_id, name, context_window, _, prices, variants = self._providers[provider]["models"][index]
         rates = _rates_at(prices, at_s)
         searches_nanousd = rates[5] if len(rates) > 5 else None
         return ModelPrice(
