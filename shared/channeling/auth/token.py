@@ -127,7 +127,10 @@ def _read_user_id(user_id: Any) -> str:
         not isinstance(user_id, str)
         or not 1 <= len(user_id) <= _MAX_USER_ID_CHARACTERS
         # "Cs": a lone surrogate, which UTF-8, and so DynamoDB, cannot hold.
-        or any(unicodedata.category(character) in {"Cc", "Cs"} for character in user_id)
+        or (
+            not user_id.isprintable()  # as nearly every id is, and neither of these two kinds
+            and any(unicodedata.category(character) in {"Cc", "Cs"} for character in user_id)
+        )
     ):
         raise AuthenticationFailed(
             "The token's sub must be a user id of 1 to 256 characters without control characters."

@@ -14,8 +14,7 @@ from channeling.pricing.allowances import IMAGE_TOKENS, UNASKED_SEARCH_TOKENS, a
 from channeling.pricing.bound import (
     PossibleTerms,
     amount_nanousd,
-    dearest_input_rate,
-    dearest_output_rate,
+    dearest_rates,
     tokens_within,
 )
 from channeling.pricing.model_price import ModelPrice
@@ -136,10 +135,11 @@ def quote_request(
         input_tokens = max(input_tokens, context_window) * (rounds + 1)
     possible = replace(possible, max_input_tokens=input_tokens)
     searches = sum(tool.max_uses or 0 for tool in request.builtin_tools if tool.kind.startswith("web_search"))
+    dearest = [dearest_rates(price, possible) for price in prices]
     return Quote(
         input_tokens=input_tokens,
-        input_rate=max(dearest_input_rate(price, possible) for price in prices),
-        output_rate=max(dearest_output_rate(price, possible) for price in prices),
+        input_rate=max(rate for rate, _ in dearest),
+        output_rate=max(rate for _, rate in dearest),
         max_tokens=max_tokens,
         least_tokens=least_tokens,
         fees=(searches + unasked_searches) * max(price.web_search_nanousd for price in prices),

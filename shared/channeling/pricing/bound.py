@@ -29,27 +29,22 @@ class PossibleTerms:
             raise ValueError(f"max_input_tokens must be at least 0, not {self.max_input_tokens!r}")
 
 
-def dearest_input_rate(price: ModelPrice, possible: PossibleTerms) -> int:
-    """Return the most that a token of input can cost, nanodollars per million tokens.
+def dearest_rates(price: ModelPrice, possible: PossibleTerms) -> tuple[int, int]:
+    """Return the most that a token of input, and one of output, can cost, nanodollars per million tokens.
 
     Providers other than Anthropic cache without being asked, so their cache writes always count.
     """
     automatic = price.provider != "anthropic"
-
-    def dearest(rates: Rates) -> int:
-        reachable = [rates.input, rates.cache_read]
+    dearest_input = dearest_output = 0
+    for terms, rates in _reachable(price, possible):
+        reachable = max(rates.input, rates.cache_read)
         if possible.cache_5m or automatic:
-            reachable.append(rates.cache_write_5m)
+            reachable = max(reachable, rates.cache_write_5m)
         if possible.cache_1h:
-            reachable.append(rates.cache_write_1h)
-        return max(reachable)
-
-    return max(_surcharged(price, terms, dearest(rates)) for terms, rates in _reachable(price, possible))
-
-
-def dearest_output_rate(price: ModelPrice, possible: PossibleTerms) -> int:
-    """Return the most that a token of output can cost, nanodollars per million tokens."""
-    return max(_surcharged(price, terms, rates.output) for terms, rates in _reachable(price, possible))
+            reachable = max(reachable, rates.cache_write_1h)
+        dearest_input = max(dearest_input, _surcharged(price, terms, reachable))
+        dearest_output = max(dearest_output, _surcharged(price, terms, rates.output))
+    return dearest_input, dearest_output
 
 
 def bound_nanousd(
@@ -64,9 +59,8 @@ def bound_nanousd(
 
     It is a bound on `cost_nanousd` as long as `input_tokens` is at most `possible.max_input_tokens`.
     """
-    at_rates = input_tokens * dearest_input_rate(price, possible) + output_tokens * dearest_output_rate(
-        price, possible
-    )
+    input_rate, output_rate = dearest_rates(price, possible)
+    at_rates = input_tokens * input_rate + output_tokens * output_rate
     return -(-at_rates // TOKENS_PER_RATE) + web_searches * price.web_search_nanousd
 
 

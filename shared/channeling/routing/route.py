@@ -81,6 +81,6 @@ def _check_name(name: str) -> None:
         raise InvalidRequest("model: the name is empty.")
     if len(name) > _MAX_MODEL_CHARACTERS:
         raise InvalidRequest("model: the name is longer than 256 characters.")
-    # "Cs": a lone surrogate, which no provider could be sent.
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
+    # "Cs": a lone surrogate, which no provider could be sent. Neither kind is printable.
+    if not name.isprintable() and any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
         raise InvalidRequest("model: the name holds control characters.")

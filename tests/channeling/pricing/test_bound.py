@@ -10,8 +10,7 @@ from channeling.pricing.bound import (
     PossibleTerms,
     amount_nanousd,
     bound_nanousd,
-    dearest_input_rate,
-    dearest_output_rate,
+    dearest_rates,
     tokens_within,
 )
 from channeling.pricing.cost import cost_nanousd
@@ -131,23 +130,20 @@ def _sonnet() -> ModelPrice:
 def test_dearest_rates_of_a_stepped_model(
     possible: PossibleTerms, expected_input: int, expected_output: int
 ) -> None:
-    assert dearest_input_rate(_sonnet(), possible) == expected_input
-    assert dearest_output_rate(_sonnet(), possible) == expected_output
+    assert dearest_rates(_sonnet(), possible) == (expected_input, expected_output)
 
 
 def test_fast_counts_when_it_is_asked_for() -> None:
     price = TABLE.price_of("anthropic", "claude-opus-5", NOW_S)
     assert price is not None
-    assert dearest_output_rate(price, PossibleTerms()) == 25_000_000_000
-    assert dearest_output_rate(price, PossibleTerms(speeds=("standard", "fast"))) == 50_000_000_000
+    assert dearest_rates(price, PossibleTerms())[1] == 25_000_000_000
+    assert dearest_rates(price, PossibleTerms(speeds=("standard", "fast")))[1] == 50_000_000_000
 
 
 def test_automatic_caching_counts_unasked_elsewhere_than_at_anthropic() -> None:
     listed = ListedRates(input=(Step(0, 4),), output=(Step(0, 9),), cache_write_5m=(Step(0, 5),))
-    assert dearest_input_rate(ModelPrice("openai", "gpt-x", "X", "custom", listed), PossibleTerms()) == 5
-    assert (
-        dearest_input_rate(ModelPrice("anthropic", "claude-x", "X", "custom", listed), PossibleTerms()) == 4
-    )
+    assert dearest_rates(ModelPrice("openai", "gpt-x", "X", "custom", listed), PossibleTerms())[0] == 5
+    assert dearest_rates(ModelPrice("anthropic", "claude-x", "X", "custom", listed), PossibleTerms())[0] == 4
 
 
 @given(amount=st.integers(-10, 10**15), rate=st.integers(1, 10**13))
