@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench-peers bench-translate check format sam build invoke prices lock clean
+.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-dynamodb bench-peers bench-translate check format sam build invoke prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,14 @@ bench-budget-wire: $(VENV)/.run ## The same over real sockets, other gateways be
 
 bench-translate: $(VENV)/.run ## Show what translating for OpenAI adds to a request and to each event (seconds)
 	@$(BIN)/python -m bench.translate_bench
+
+BENCH ?=
+bench: $(VENV)/.run ## How fast Channeling is, other gateways beside it: make bench [BENCH="--quick"] (minutes)
+	@$(BIN)/python -m bench.speed $(BENCH)
+
+LATENCY_MS ?= 0
+bench-dynamodb: $(VENV)/.run ## Run the benchmark's DynamoDB alone: make bench-dynamodb PORT=8000 [LATENCY_MS=5]
+	@exec $(BIN)/python -m bench.dynamodb --port $(PORT) --latency-ms $(LATENCY_MS)
 
 bench-peers: $(VENV)/.run ## Install the other gateways of bench-budget-wire into .tools/peers (400 MB)
 	@$(BIN)/python -m bench.wire.peers

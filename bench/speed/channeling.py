@@ -1,0 +1,66 @@
+"""Channeling as a target: `channeling serve`, on DynamoDB's stand-in, with every provider's stand-in behind it."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.speed.cores import UPSTREAM_CORE, pinned
+from bench.speed.requests import Caller, body_of
+from bench.speed.target import Place, Program, Running, running_program
+from bench.wire.processes import ROOT, first_line, free_port, running
+from channeling_cli.local import start_local_backend
+
+USERS = 16
+_LIMIT_MICROUSD = 10**12
+
+
+@contextmanager
+def running_dynamodb(folder: Path, latency_ms: float = 0.0) -> Iterator[int]:
+    """Run DynamoDB's stand-in; yield its port."""
+    command = [sys.executable, "-m", "bench.dynamodb", "--ends-with-stdin", "--latency-ms", str(latency_ms)]
+    environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    with running(pinned(UPSTREAM_CORE, command), folder, "dynamodb.err", environ=environ) as process:
+        yield int(first_line(process, folder / "dynamodb.err")["port"])
+
+
+@contextmanager
+def running_channeling(
+    place: Place, model: str, *, latency_ms: float = 0.0, users: int = USERS
+) -> Iterator[Running]:
+    """Run `channeling serve` with a fresh store and that many users."""
+    with running_dynamodb(place.folder, latency_ms) as dynamodb_port:
+        environ = gateway_environ(place, dynamodb_port)
+        callers = seeded_callers(environ, place.folder, users)
+        port = free_port()
+        channeling = Path(sys.executable).parent / "channeling"
+        command: list[str | Path] = [channeling, "serve", "--port", str(port), "--data", place.folder]
+        program = Program(command, port, body_of("json", model), callers, environ)
+        with running_program(program, place.folder) as serving:
+            yield serving
+
+
+def gateway_environ(place: Place, dynamodb_port: int) -> dict[str, str]:
+    """Return what `channeling serve` is told: its store, and every provider's stand-in."""
+    upstream_url = f"http://127.0.0.1:{place.upstream_port}"
+    return {
+        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{dynamodb_port}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "ANTHROPIC_API_KEY": "sk-ant-bench",
+        "OPENAI_API_KEY": "sk-bench",
+        "OPENROUTER_API_KEY": "sk-or-bench",
+        "CHANNELING_ANTHROPIC_BASE_URL": upstream_url,
+        "CHANNELING_OPENAI_BASE_URL": f"{upstream_url}/v1",
+        "CHANNELING_OPENROUTER_BASE_URL": f"{upstream_url}/api/v1",
+        # As a deployed function has it; `serve` reads projects four times a second, for those who change them.
+        "CHANNELING_PROJECT_CACHE_MILLISECONDS": "60000",
+        "CHANNELING_MAX_CONCURRENT": "128",
+    }
+
+
+def seeded_callers(environ: Mapping[str, str], folder: Path, users: int) -> list[Caller]:
+    """Make the tables and the project in the store as `channeling serve` does; return callers with tokens."""
+    with start_local_backend(environ, folder=folder) as backend:
+        return [
+            Caller({"x-api-key": backend.mint(f"user-{number}", _LIMIT_MICROUSD)}) for number in range(users)
+        ]
