@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-dynamodb bench-peers bench-translate check format sam build invoke prices lock clean
+.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-dynamodb bench-peers bench-translate check format sam build invoke serve-lambda prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ build: sam ## Check template.yaml and build what `sam deploy` deploys
 invoke: $(VENV)/.run sam ## Let the built function answer an event here: make invoke EVENT=events/message_stream.json
 	@test -n "$(EVENT)" || { echo "Say which event: make invoke EVENT=events/message_stream.json"; exit 2; }
 	@$(BIN)/python -m emulator.invoke "$(EVENT)"
+
+serve-lambda: $(VENV)/.run sam ## Run the built function behind a function URL here: make serve-lambda [PORT=8080]
+	@exec $(BIN)/python -m emulator.front --port $(PORT)
 
 prices: $(VENV)/.dev ## Make the table of default prices again, from the installed genai-prices
 	@$(BIN)/python scripts/bake_prices.py

@@ -7,65 +7,20 @@ demo upstream. `{{TOKEN}}` in the event becomes a token minted now.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from channeling_cli.event_command import filled_event
 from channeling_cli.failure import CommandFailed
-from channeling_cli.local import ANTHROPIC_URL_VARIABLE, start_local_backend
 from emulator.answer import Answer, FunctionFailed
 from emulator.artifact import BuildFailed, build_for_host, lay_out
+from emulator.local_gateway import local_gateway
 from emulator.rie import EmulatorFailed, running_emulator
 from emulator.sam_cli import SamMissing, installed_sam
 
-LIMIT_MICROUSD = 5_000_000
 EVENT_BYTES_MAX = 6 * 1024 * 1024
-
-
-@contextmanager
-def local_gateway_environ(
-    environ: Mapping[str, str] = os.environ, *, limit_microusd: int = LIMIT_MICROUSD
-) -> Iterator[tuple[dict[str, str], str]]:
-    """Run a store, the demo project and an upstream; yield the function's variables and a user's token.
-
-    Raises what `start_local_backend` raises.
-    """
-    passed_on = {
-        name: value
-        for name, value in environ.items()
-        if name.startswith("CHANNELING_") and name.endswith("_BASE_URL")
-    }
-    with start_local_backend(environ) as backend:
-        token = backend.mint("demo-user", limit_microusd)
-        function_environ = {**backend.gateway_environ(), **passed_on, "CHANNELING_MAX_BODY_BYTES": "6291456"}
-        if not backend.is_demo:
-            yield function_environ, token
-            return
-        with _demo_upstream() as base_url:
-            yield {**function_environ, ANTHROPIC_URL_VARIABLE: base_url}, token
-
-
-@contextmanager
-def _demo_upstream() -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "channeling_cli.demo_upstream", "--port", "0"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        line = process.stdout.readline() if process.stdout is not None else b""
-        if not line:
-            raise CommandFailed("the demo upstream did not start; its own message is above")
-        yield json.loads(line)["base_url"]
-    finally:
-        process.terminate()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def print_answer(answer: Answer) -> None:
@@ -107,10 +62,12 @@ def main(arguments: Sequence[str]) -> int:
         build = build_for_host()
         with (
             tempfile.TemporaryDirectory() as folder,
-            local_gateway_environ() as (environ, token),
-            running_emulator(lay_out(build, Path(folder)), environ, log=sys.stderr.buffer) as emulator,
+            local_gateway(os.environ) as gateway,
+            running_emulator(
+                lay_out(build, Path(folder)), gateway.environ, log=sys.stderr.buffer
+            ) as emulator,
         ):
-            print_answer(emulator.invoke(filled_event(text, token).encode()))
+            print_answer(emulator.invoke(filled_event(text, gateway.token).encode()))
     except (CommandFailed, SamMissing, BuildFailed, EmulatorFailed, FunctionFailed) as error:
         print(error, file=sys.stderr)
         return 1

@@ -6,19 +6,17 @@ It takes streamed answers but hands them on whole (aws/aws-lambda-runtime-interf
 """
 
 import http.client
-import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from emulator.answer import Answer, parse_answer
-from emulator.artifact import Artifact, host_architecture
-from emulator.sam_cli import HOME
+from emulator.artifact import Artifact
+from emulator.sandbox import Sandbox, sandbox
 
 START_TIMEOUT_S = 10.0
 _INVOCATIONS = "/2015-03-31/functions/function/invocations"
@@ -58,29 +56,28 @@ def running_emulator(
     EmulatorFailed, also where the emulator does not run at all (it is a Linux program).
     """
     port, runtime_api_port = _free_ports(2)
-    command = [
-        str(_executable()),
-        *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
-        *("--runtime-api-address", f"127.0.0.1:{runtime_api_port}"),
-        *("--log-level", "error"),
-        *(str(artifact.opt / "bootstrap"), str(_base_python()), "/var/runtime/bootstrap.py"),
-    ]
-    lambda_environ = {
-        "PATH": os.defpath,
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "LAMBDA_TASK_ROOT": str(artifact.task),
-        "_HANDLER": "app.app",
-        "AWS_LAMBDA_FUNCTION_NAME": "messages",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_s),
-        # Not Lambda's: packages of this machine's user are not the function's.
-        "PYTHONNOUSERSITE": "1",
-    }
+    with sandbox(artifact) as place:
+        command = [
+            place.rapid,
+            *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
+            *("--runtime-api-address", f"127.0.0.1:{runtime_api_port}"),
+            *("--log-level", "error"),
+            *place.start_command(),
+        ]
+        with _running(place, command, place.environ(environ, timeout_s=timeout_s), log) as process:
+            _wait_until_listening(process, port)
+            yield Emulator(port, process)
+
+
+@contextmanager
+def _running(
+    place: Sandbox, command: Sequence[str], environ: Mapping[str, str], log: IO[bytes]
+) -> "Iterator[subprocess.Popen[bytes]]":
     try:
         process = subprocess.Popen(
-            command,
-            cwd=artifact.task,
-            env={**lambda_environ, **environ},
+            place.command(*command),
+            cwd=place.artifact.task,
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -88,8 +85,7 @@ def running_emulator(
     except OSError as error:
         raise EmulatorFailed(f"AWS's emulator does not run on this machine: {error}") from error
     try:
-        _wait_until_listening(process, port)
-        yield Emulator(port, process)
+        yield process
     finally:
         process.terminate()
         try:
@@ -97,19 +93,6 @@ def running_emulator(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _executable() -> Path:
-    """Return the emulator in SAM's package, made executable, which it need not be there."""
-    [packages] = (HOME / "lib").glob("python3.*/site-packages")
-    executable = packages / f"samcli/local/rapid/aws-lambda-rie-{host_architecture()}"
-    executable.chmod(0o755)
-    return executable
-
-
-def _base_python() -> Path:
-    """Return the interpreter behind SAM's environment: the function must not see SAM's packages."""
-    return (HOME / "bin/python").resolve()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -161,11 +161,11 @@ SUITES = (
     ),
     Suite(
         "lambda",
-        "the template, what `sam build` makes of it, and that under AWS's runtime emulator",
+        "the template, what `sam build` makes of it, that under AWS's emulator and ours, official SDKs",
         70,
         ("tests/docs", "tests/functions", "tests/emulator", "tests/layers"),
         "sam",
-        fetched_tools.sam,
+        lambda: (fetched_tools.sam(), fetched_tools.node_packages()),
     ),
 )
 

@@ -34,13 +34,26 @@ class ServedGateway:
     folder: Path
     openai_base_url: str | None = None
     openrouter_base_url: str | None = None
+    # What prints the same line and ends as well at SIGTERM.
+    command: tuple[str, ...] = (
+        str(Path(sys.executable).parent / "channeling"),
+        "serve",
+        "--port",
+        "0",
+        "--json",
+    )
+    # A function URL does not tell the function that its client has left.
+    hears_of_leaving: bool = True
+    # Where `python -m` of that command finds what is not installed.
+    import_path: Path | None = None
 
     def __enter__(self) -> Self:
-        command = [str(Path(sys.executable).parent / "channeling"), "serve", "--port", "0", "--json"]
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)},
             "CHANNELING_HOME": str(self.folder / "home"),
         }
+        if self.import_path is not None:
+            environ["PYTHONPATH"] = str(self.import_path)
         if self.anthropic_base_url is not None:
             environ["CHANNELING_ANTHROPIC_BASE_URL"] = self.anthropic_base_url
             environ["ANTHROPIC_API_KEY"] = PROVIDER_KEY
@@ -53,7 +66,7 @@ class ServedGateway:
         self.log = self.folder / "serve.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                command, cwd=self.folder, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
+                self.command, cwd=self.folder, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

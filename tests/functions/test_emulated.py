@@ -13,8 +13,8 @@ import pytest
 
 from channeling_cli.event_command import filled_event
 from emulator.answer import Answer, FunctionFailed
-from emulator.artifact import BUILD, Artifact, lay_out
-from emulator.invoke import local_gateway_environ
+from emulator.artifact import Artifact
+from emulator.local_gateway import local_gateway
 from emulator.rie import running_emulator
 from tests.stand_ins.anthropic_script import LONG_TEXT, Text
 from tests.stand_ins.anthropic_script import Script as AnthropicScript
@@ -50,12 +50,6 @@ def invoked() -> str:
 
 
 @pytest.fixture(scope="module")
-def artifact(invoked: str) -> Iterator[Artifact]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield lay_out(BUILD, Path(folder))
-
-
-@pytest.fixture(scope="module")
 def ask(artifact: Artifact) -> Iterator[Ask]:
     """Invoke the function with an event of the events folder: `ask("message", body={…})`."""
     with asking(artifact, {}) as ask:
@@ -67,12 +61,12 @@ def asking(artifact: Artifact, environ: dict[str, str], *, limit_microusd: int =
     """Run the function on a store and an upstream of its own, with what `environ` says of providers."""
     with (
         tempfile.TemporaryFile() as log,
-        local_gateway_environ(environ, limit_microusd=limit_microusd) as (environ, token),
-        running_emulator(artifact, environ, log=log) as emulator,
+        local_gateway(environ, limit_microusd=limit_microusd) as gateway,
+        running_emulator(artifact, gateway.environ, log=log) as emulator,
     ):
 
         def invoke(
-            name: str, *, body: dict[str, Any] | None = None, token: str = token, **more: Any
+            name: str, *, body: dict[str, Any] | None = None, token: str = gateway.token, **more: Any
         ) -> Answer:
             event = json.loads(filled_event((ROOT / f"events/{name}.json").read_text(), token)) | more
             if body is not None:
