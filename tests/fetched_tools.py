@@ -8,6 +8,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,6 +83,20 @@ def sam() -> None:
         sam_cli.installed_sam()
     except sam_cli.SamMissing as missing:
         raise ToolMissing(str(missing)) from missing
+
+
+def checkov(tools: Path = TOOLS) -> Path:
+    """Return the command of checkov, in an environment of its own, installed on first use as it is locked."""
+    folder, lock = tools / "checkov", ROOT / "requirements/checkov.lock"
+    stamp, wanted = folder / "installed", hashlib.sha256(lock.read_bytes()).hexdigest()
+    if not (stamp.is_file() and stamp.read_text() == wanted):
+        tools.mkdir(parents=True, exist_ok=True)
+        _run([sys.executable, "-m", "venv", "--clear", str(folder)], tools)
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        # Compiling all of it takes longer than all that is run of it.
+        _run([*pip, "--no-compile", "--require-hashes", "-r", str(lock)], tools)
+        stamp.write_text(wanted)
+    return folder / "bin/checkov"
 
 
 def node_packages() -> None:

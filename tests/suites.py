@@ -167,6 +167,14 @@ SUITES = (
         "sam",
         lambda: (fetched_tools.sam(), fetched_tools.node_packages()),
     ),
+    Suite(
+        "template",
+        "each way to deploy is a valid template, no rule of checkov's is broken without a reason",
+        40,
+        ("tests/template",),
+        "sam",
+        lambda: (fetched_tools.sam(), fetched_tools.checkov()),
+    ),
 )
 
 
