@@ -1,9 +1,12 @@
 """Channeling as a target: `channeling serve`, on DynamoDB's stand-in, with every provider's stand-in behind it."""
 
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import orjson
 
 from bench.speed.cores import UPSTREAM_CORE, pinned
 from bench.speed.requests import Caller, body_of
@@ -22,6 +25,14 @@ def running_dynamodb(folder: Path, latency_ms: float = 0.0) -> Iterator[int]:
     environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     with running(pinned(UPSTREAM_CORE, command), folder, "dynamodb.err", environ=environ) as process:
         yield int(first_line(process, folder / "dynamodb.err")["port"])
+
+
+def clone_item(dynamodb_url: str, table: str, key: tuple[str, str], count: int) -> None:
+    """Have DynamoDB's stand-in write an item again under the partitions "<its own>-0" and on."""
+    content = orjson.dumps({"TableName": table, "pk": key[0], "sk": key[1], "Count": count})
+    request = urllib.request.Request(dynamodb_url, content, {"x-amz-target": "Bench.Clone"})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=120):  # noqa: S310 - as above
+        pass
 
 
 @contextmanager

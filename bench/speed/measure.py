@@ -34,11 +34,6 @@ class Plan:
     deltas: int = DELTAS
     crowd: bool = True
 
-    @property
-    def without_warm_up(self) -> bool:
-        """Whether measures follow a start at once."""
-        return self.warm_up_s <= 0
-
 
 @dataclass(slots=True)
 class Figures:
@@ -87,44 +82,44 @@ def better(one: Figures, other: Figures) -> Figures:
 
 def measure(target: Target, running: Running, place: Place, plan: Plan) -> Figures:
     """Run every measure once; raise MeasureFailed."""
-    round_ = _Round(target, running, place, plan)
+    requests = Requests(target, running, place, plan)
     figures = Figures(start_up_s=running.start_up_s)
     if running.process_id is not None:
         figures.rss_idle_mb = used_by(running.process_id).rss_mb
     set_stream(place.upstream_port, events=plan.deltas, interval_us=0)
-    seen = round_.timed("json", 1)
+    seen = requests.timed("json", 1)
     figures.json_c1_p50_ms, figures.json_c1_p99_ms = _percentiles(seen["latency_ms"])
-    seen = round_.timed("json", 16)
+    seen = requests.timed("json", 16)
     figures.json_c16_p50_ms, figures.json_c16_p99_ms = _percentiles(seen["latency_ms"])
     figures.requests_per_s, figures.cpu_ms_per_request = seen["rps"], seen.get("cpu_ms_per_request")
-    figures.big_c1_p50_ms = round_.timed("big", 1)["latency_ms"]["p50"]
+    figures.big_c1_p50_ms = requests.timed("big", 1)["latency_ms"]["p50"]
     if target.streams:
-        _measure_streams(figures, round_, place, plan)
+        _measure_streams(figures, requests, place, plan)
     if running.process_id is not None:
         figures.rss_after_mb = used_by(running.process_id).rss_mb
     return figures
 
 
-def _measure_streams(figures: Figures, round_: "_Round", place: Place, plan: Plan) -> None:
-    seen = round_.timed("sse", 1)
+def _measure_streams(figures: Figures, requests: "Requests", place: Place, plan: Plan) -> None:
+    seen = requests.timed("sse", 1)
     figures.first_event_c1_p50_ms, figures.first_event_c1_p99_ms = _percentiles(seen["first_event_ms"])
-    seen = round_.timed("sse", 16)
+    seen = requests.timed("sse", 16)
     figures.first_event_c16_p50_ms = seen["first_event_ms"]["p50"]
     figures.events_per_s, figures.cpu_us_per_event = seen["events_per_s"], seen.get("cpu_us_per_event")
     set_stream(place.upstream_port, events=plan.deltas, interval_us=PACE_MS * _MS_PER_S)
     each = plan.paced_streams
-    seen = round_.press("sse", Load(1, ENDINGS["sse"], each=each))
+    seen = requests.press("sse", Load(1, ENDINGS["sse"], each=each))
     figures.paced_c1_p50_ms, figures.paced_c1_p99_ms = _percentiles(seen["delay_ms"])
-    seen = round_.press("sse", Load(16, ENDINGS["sse"], each=each, ramp_ms=PACE_MS))
+    seen = requests.press("sse", Load(16, ENDINGS["sse"], each=each, ramp_ms=PACE_MS))
     figures.paced_c16_p50_ms, figures.paced_c16_p99_ms = _percentiles(seen["delay_ms"])
     if plan.crowd:
         set_stream(place.upstream_port, events=plan.deltas, interval_us=CROWD_PACE_MS * _MS_PER_S)
         ramp_ms = CROWD_RAMP_S * _MS_PER_S
-        seen = round_.press("sse", Load(CROWD, ENDINGS["sse"], each=1, ramp_ms=ramp_ms))
+        seen = requests.press("sse", Load(CROWD, ENDINGS["sse"], each=1, ramp_ms=ramp_ms))
         figures.crowd_p50_ms, figures.crowd_p99_ms = _percentiles(seen["delay_ms"])
 
 
-class _Round:
+class Requests:
     """A target's requests, and how they are sent."""
 
     def __init__(self, target: Target, running: Running, place: Place, plan: Plan) -> None:

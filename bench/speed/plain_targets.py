@@ -65,10 +65,14 @@ def running_nginx(place: Place) -> Iterator[Running]:
 
 
 @contextmanager
-def running_relay(place: Place, client: str) -> Iterator[Running]:
-    """Run the relay of Starlette and this HTTP client on uvicorn; raise NotAvailable."""
-    install_relays()
-    python = RELAYS / "bin/python"
+def running_relay(place: Place, client: str, *, python: Path | None = None) -> Iterator[Running]:
+    """Run the relay of Starlette and this HTTP client on uvicorn; raise NotAvailable.
+
+    `python` has both installed; without it an environment of its own is made.
+    """
+    if python is None:
+        install_relays()
+        python = RELAYS / "bin/python"
     port = free_port()
     # One folder of sources, so that nothing of Channeling can be imported.
     command: list[str | Path] = [

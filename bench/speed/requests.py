@@ -86,7 +86,7 @@ def _turns() -> list[dict[str, Any]]:
     return [
         {
             "role": "assistant" if number % 2 else "user",
-            "content": [{"type": "text", "text": _words(chance, 1_700)}],
+            "content": [{"type": "text", "text": _words(chance, 1_750)}],
         }
         for number in range(_TURNS)
     ]
