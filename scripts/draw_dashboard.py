@@ -36,7 +36,7 @@ from channeling.projects.project_items import PROJECT_SORT_KEY  # noqa: E402
 from channeling.provider import Provider  # noqa: E402
 from channeling.settings import DEFAULT_BASE_URLS  # noqa: E402
 from channeling.tables import TableNames  # noqa: E402
-from channeling.upstream import HttpxUpstream  # noqa: E402
+from channeling.upstream import HttpUpstream  # noqa: E402
 from channeling.usage.record import UsageRecord, record_key  # noqa: E402
 from channeling.usage.token_counts import TokenCounts  # noqa: E402
 from channeling_admin.admin import Admin  # noqa: E402
@@ -137,7 +137,7 @@ def _draw(browser: Browser, address: str, token: str, drawn: Drawn) -> None:
 def _served(stores: Stores) -> Iterator[str]:
     admin = Admin(
         stores=stores,
-        upstream=HttpxUpstream(),
+        upstream=HttpUpstream(),
         base_urls=DEFAULT_BASE_URLS,
         secret=FixedSecret(SECRET),
         sign_in_rate=SignInRate(stores.clock),

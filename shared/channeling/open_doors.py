@@ -13,7 +13,7 @@ from channeling.projects.cipher import Cipher
 from channeling.projects.key_file_cipher import open_key_file
 from channeling.projects.kms_cipher import KmsCipher
 from channeling.settings import Settings
-from channeling.upstream import HttpxUpstream
+from channeling.upstream import HttpUpstream
 
 _DYNAMODB_THREADS = 64
 
@@ -26,7 +26,7 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
     session = botocore.session.get_session()
     dynamodb = BotocoreDynamoDB(_client(session, "dynamodb"), threads=_DYNAMODB_THREADS)
     # A project may name a server of its own: on Lambda not one that is the function's own machine.
-    upstream = HttpxUpstream(trusted_hosts=settings.hosts if settings.on_lambda else None)
+    upstream = HttpUpstream(trusted_hosts=settings.hosts if settings.on_lambda else None)
     try:
         yield Doors(
             dynamodb,

@@ -17,7 +17,7 @@ from channeling.clock import SystemClock
 from channeling.operations.stores import open_stores
 from channeling.projects.kms_cipher import KmsCipher
 from channeling.settings import Settings, SettingsError
-from channeling.upstream import HttpxUpstream
+from channeling.upstream import HttpUpstream
 from channeling_admin.admin import Admin
 from channeling_admin.admin_secret import SecretsManagerSecret
 from channeling_admin.app import create_admin_app
@@ -56,7 +56,7 @@ def admin_handler(environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
     )
     admin = Admin(
         stores=stores,
-        upstream=HttpxUpstream(),
+        upstream=HttpUpstream(),
         base_urls=settings.base_urls,
         secret=SecretsManagerSecret(session.create_client("secretsmanager", config=config), secret_id, clock),
         sign_in_rate=SignInRate(clock),

@@ -96,7 +96,7 @@ def remove_key(
 
 async def _ask_provider(deployment: Deployment, project_id: str, provider: Provider) -> "KeyCheck":
     from channeling.operations import provider_keys
-    from channeling.upstream import HttpxUpstream
+    from channeling.upstream import HttpUpstream
 
     # A running server's own addresses: the key of a company's gateway is not sent to anybody else.
     local = deployment.local
@@ -105,7 +105,7 @@ async def _ask_provider(deployment: Deployment, project_id: str, provider: Provi
         if local is None
         else {provider: local.provider_urls[provider] for provider in get_args(Provider)}
     )
-    upstream = HttpxUpstream()
+    upstream = HttpUpstream()
     try:
         return await provider_keys.check_key(deployment.stores, upstream, base_urls, project_id, provider)
     finally:

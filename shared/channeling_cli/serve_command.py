@@ -83,14 +83,14 @@ def _serve(
     from channeling.clock import SystemClock
     from channeling.doors import Doors
     from channeling.reconcile.run import reconcile_every
-    from channeling.upstream import HttpxUpstream, UpstreamClient
+    from channeling.upstream import HttpUpstream, UpstreamClient
     from channeling_cli.admin_mount import with_admin
     from channeling_cli.demo_switch import UpstreamWithDemo
     from channeling_cli.server import serve_until_stopped
 
     base_url = base_url_of(listener)
     token = backend.mint(DEMO_USER, budget_microusd)
-    upstream: UpstreamClient = HttpxUpstream()
+    upstream: UpstreamClient = HttpUpstream()
     if backend.is_demo:
         from channeling_cli.demo_upstream import DemoUpstream
 

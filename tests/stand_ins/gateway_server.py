@@ -30,7 +30,7 @@ from channeling.projects.store import ProjectStore
 from channeling.provider import Provider
 from channeling.settings import Settings
 from channeling.tables import TableNames
-from channeling.upstream import HttpxUpstream
+from channeling.upstream import HttpUpstream
 from channeling.usage.record import UsageRecord
 from channeling.usage.store import UsageStore
 from channeling.window_kind import WindowKind
@@ -131,7 +131,7 @@ class GatewayServer:
         secrets = ProjectSecrets((HMAC_SECRET,), self.provider_keys)
         projects = ProjectStore(self._dynamodb, self.tables.projects)
         asyncio.run(create_project(projects, cipher, PROJECT_ID, self.rules, secrets, now_ms=1))
-        self._upstream = HttpxUpstream()
+        self._upstream = HttpUpstream()
         doors = Doors(
             self.dynamodb, cipher, self._upstream, self.clock, os.urandom, self.alerts, self.metrics
         )

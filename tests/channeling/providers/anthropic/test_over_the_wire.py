@@ -7,7 +7,7 @@ import pytest
 
 from channeling.errors import GatewayError
 from channeling.providers.anthropic.stream import AnthropicStream
-from channeling.upstream import HttpxUpstream, UpstreamRequest
+from channeling.upstream import HttpUpstream, UpstreamRequest
 from tests.stand_ins.anthropic_script import NAMED_SCRIPTS
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
 from tests.stand_ins.strict_reader import read_strictly
@@ -20,14 +20,14 @@ def stand_in() -> Iterator[AnthropicUpstream]:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[HttpxUpstream]:
-    upstream = HttpxUpstream()
+async def client() -> AsyncIterator[HttpUpstream]:
+    upstream = HttpUpstream()
     yield upstream
     await upstream.aclose()
 
 
 async def relayed(
-    client: HttpxUpstream, stand_in: AnthropicUpstream, name: str
+    client: HttpUpstream, stand_in: AnthropicUpstream, name: str
 ) -> tuple[bytes, AnthropicStream]:
     body = orjson.dumps({"model": "m", "max_tokens": 9_000, "stream": True, "messages": []})
     url = f"{stand_in.base_url}/v1/messages"
@@ -47,7 +47,7 @@ async def relayed(
 @pytest.mark.parametrize(
     "name", ["text", "long", "thinking", "tool", "cached", "byte-by-byte", "crlf", "gzip", "eof-after-delta"]
 )
-async def test_whole_streams(client: HttpxUpstream, stand_in: AnthropicUpstream, name: str) -> None:
+async def test_whole_streams(client: HttpUpstream, stand_in: AnthropicUpstream, name: str) -> None:
     out, stream = await relayed(client, stand_in, name)
     read = read_strictly(out)
     assert stream.error is None
@@ -58,7 +58,7 @@ async def test_whole_streams(client: HttpxUpstream, stand_in: AnthropicUpstream,
 
 
 @pytest.mark.parametrize("name", ["dies", "clean-eof", "garbage", "error-event"])
-async def test_broken_streams(client: HttpxUpstream, stand_in: AnthropicUpstream, name: str) -> None:
+async def test_broken_streams(client: HttpUpstream, stand_in: AnthropicUpstream, name: str) -> None:
     out, stream = await relayed(client, stand_in, name)
     read = read_strictly(out)
     assert read.error is not None
@@ -72,7 +72,7 @@ async def test_broken_streams(client: HttpxUpstream, stand_in: AnthropicUpstream
 
 
 @pytest.mark.parametrize("name", ["html", "empty"])
-async def test_what_is_no_stream(client: HttpxUpstream, stand_in: AnthropicUpstream, name: str) -> None:
+async def test_what_is_no_stream(client: HttpUpstream, stand_in: AnthropicUpstream, name: str) -> None:
     out, stream = await relayed(client, stand_in, name)
     assert read_strictly(out).error is not None
     assert not stream.started

@@ -1,0 +1,225 @@
+"""The client: `send` a request, read the response in the pieces that it comes in, give the connection back.
+
+No redirect is followed, no cookie kept, no environment variable or ~/.netrc read. What a request's failure means is
+in its class: `errors.NotSent` promises that no byte of it has left this machine.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from channeling.http1.connection import Connection
+from channeling.http1.content_encoding import KNOWN_ENCODINGS, BodyDecoder
+from channeling.http1.errors import (
+    BodyTooLong,
+    ConnectFailed,
+    ConnectionBroken,
+    ConnectTimedOut,
+    NotSent,
+    PeerRefused,
+    UnknownEncoding,
+)
+from channeling.http1.pool import ConnectionPool
+from channeling.http1.request_head import Origin, request_head, split_url
+
+_HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
+
+
+class HttpClient:
+    """One pool of connections, used from one event loop.
+
+    `refuse_peer(netloc, address)` looks at whom a new connection has reached, before anything is sent over it.
+    Times in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 1000,
+        max_idle_connections: int = 100,
+        idle_s: float = 30.0,
+        connect_timeout_s: float = 5.0,
+        write_timeout_s: float = 60.0,
+        pool_timeout_s: float = 5.0,
+        refuse_peer: Callable[[str, str], bool] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._pool = ConnectionPool(
+            max_connections=max_connections, max_idle_connections=max_idle_connections, idle_s=idle_s
+        )
+        self._connect_timeout_s = connect_timeout_s
+        self._write_timeout_s = write_timeout_s
+        self._pool_timeout_s = pool_timeout_s
+        self._refuse_peer = refuse_peer
+        self._ssl_context = ssl_context
+        self._is_closed = False
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        read_timeout_s: float | None = None,
+    ) -> "HttpResponse":
+        """Return the response once its head is here; raise HttpError. Whoever gets one must close it.
+
+        Host and Content-Length are added. `read_timeout_s` is how long the server may be silent, before its answer
+        and in it; None: for ever. Cancelling closes the connection.
+        """
+        origin, target = split_url(url)
+        head = request_head(method, target, origin.netloc, headers, len(body))
+        connection = self._pool.take(origin) or await self._open(origin)
+        try:
+            await connection.send(
+                head, body, write_timeout_s=self._write_timeout_s, read_timeout_s=read_timeout_s
+            )
+        except BaseException:
+            connection.abort()
+            self._pool.give_back(connection)
+            raise
+        return HttpResponse(connection, self._pool, read_timeout_s)
+
+    async def connect(self, url: str) -> None:
+        """Open one connection ahead and leave it in the pool; raise HttpError."""
+        origin, _ = split_url(url)
+        connection = await self._open(origin)
+        self._pool.give_back(connection)
+
+    async def aclose(self) -> None:
+        """Close every connection; requests under way fail, and so do later ones."""
+        self._is_closed = True
+        self._pool.close()
+
+    def drop_connections(self) -> None:
+        """Close every connection, to go on with new ones: after the process was frozen, say."""
+        self._pool.close()
+
+    async def _open(self, origin: Origin) -> Connection:
+        if self._is_closed:
+            raise NotSent("the client was closed")
+        resting = await self._pool.claim(origin, self._pool_timeout_s)
+        if resting is not None:
+            return resting
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                connection = await self._connected(origin)
+        except BaseException as error:
+            self._pool.give_up()
+            if isinstance(error, TimeoutError):
+                raise ConnectTimedOut("no connection came about in time") from error
+            if isinstance(error, OSError | UnicodeError):  # ssl.SSLError is an OSError
+                raise ConnectFailed("no connection came about") from error
+            raise
+        self._pool.add(connection)
+        return connection
+
+    async def _connected(self, origin: Origin) -> Connection:
+        loop = asyncio.get_running_loop()
+        refuse_peer = self._refuse_peer
+        context = self._context() if origin.uses_tls else None
+        # Who is looked at first is not greeted by TLS first.
+        tls_at_once = context if refuse_peer is None else None
+        transport, connection = await loop.create_connection(
+            lambda: Connection(origin),
+            origin.host,
+            origin.port,
+            ssl=tls_at_once,
+            server_hostname=origin.host if tls_at_once is not None else None,
+            **_racing_addresses(loop),
+        )
+        try:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if refuse_peer is not None:
+                if refuse_peer(origin.netloc, str(transport.get_extra_info("peername")[0])):
+                    raise PeerRefused("the server's address is one that is not called")
+                if context is not None:
+                    secured = await loop.start_tls(
+                        transport, connection, context, server_hostname=origin.host
+                    )
+                    if secured is None:
+                        raise ConnectionResetError("the connection was closed during the handshake")
+                    connection.connection_made(secured)
+        except BaseException:
+            transport.abort()
+            raise
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            # Some 20 ms, so not before it is needed.
+            self._ssl_context = _verifying_context()
+        return self._ssl_context
+
+
+class HttpResponse:
+    """A response whose body is read once, by `chunks` or by `read`. Repeated headers are joined with a comma."""
+
+    def __init__(self, connection: Connection, pool: ConnectionPool, read_timeout_s: float | None) -> None:
+        self._connection = connection
+        self._pool = pool
+        self._read_timeout_s = read_timeout_s
+        self._is_closed = False
+        self.status: int = connection.status
+        self.headers: Mapping[str, str] = connection.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body, its content-encoding undone; what came since the last chunk is one. Raises HttpError."""
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding in ("", "identity"):
+            while chunk := await self._next_bytes():
+                yield chunk
+            return
+        if encoding not in KNOWN_ENCODINGS:
+            raise UnknownEncoding(encoding)
+        decoder, is_empty = BodyDecoder(encoding), True
+        while chunk := await self._next_bytes():
+            is_empty = False
+            for piece in decoder.feed(chunk):
+                yield piece
+        if not is_empty:
+            decoder.end()
+
+    async def read(self, *, max_bytes: int) -> bytes:
+        """Return the whole body and give the connection back; raise HttpError."""
+        body = bytearray()
+        try:
+            async for chunk in self.chunks():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise BodyTooLong(f"the body is longer than {max_bytes} bytes")
+        finally:
+            await self.aclose()
+        return bytes(body)
+
+    async def aclose(self) -> None:
+        """Give the connection back if the body was read to its end, else close it. May be called twice."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._pool.give_back(self._connection)
+
+    async def _next_bytes(self) -> bytes:
+        if self._is_closed:
+            raise ConnectionBroken("the response was closed")
+        return await self._connection.next_bytes(self._read_timeout_s)
+
+
+def _racing_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+    """Where a name has several addresses; uvloop has no such option, and tries them one after the other."""
+    is_asyncios = isinstance(loop, asyncio.BaseEventLoop)
+    return {"happy_eyeballs_delay": _HAPPY_EYEBALLS_DELAY_S} if is_asyncios else {}
+
+
+def _verifying_context() -> ssl.SSLContext:
+    """Certificates and names are checked, against certifi's roots where it is installed, else the system's."""
+    try:
+        import certifi
+    except ImportError:
+        context = ssl.create_default_context()
+    else:
+        context = ssl.create_default_context(cafile=certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
