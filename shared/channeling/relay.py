@@ -182,7 +182,9 @@ async def _pass_on(
                 await response.aclose()
                 exchange.cut = not stream.ended
                 data += stream.cut("max_tokens", holding.metered_tokens())
-            if data and (answer.started or stream.failure is None):
+            # A failure that comes before any output can still be a status; after it, trying again is the user's to
+            # decide, since what was written is billed.
+            if data and (answer.started or stream.failure is None or exchange.written_bytes):
                 if not answer.started:
                     await answer.start(200, headers)
                 await answer.write(data)
