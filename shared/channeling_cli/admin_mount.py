@@ -1,6 +1,9 @@
 """The admin API beside the gateway in one server: under /admin."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from starlette.responses import RedirectResponse
@@ -8,12 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from channeling.auth.admin_token import mint_admin_token
 from channeling.doors import Doors
-from channeling.operations.stores import open_stores
 from channeling.settings import Settings
-from channeling_admin.admin import Admin
-from channeling_admin.admin_secret import FixedSecret, open_admin_secret_file
-from channeling_admin.app import create_admin_app
-from channeling_admin.sign_in_rate import SignInRate
+from channeling_admin.admin_secret import open_admin_secret_file
 
 ADMIN_PATH = "/admin"
 ADMIN_SECRET_FILE = "admin.secret"  # noqa: S105 - the name of a file
@@ -21,11 +20,16 @@ LOCAL_OPERATOR = "local operator"
 
 
 class WithAdmin:
-    """An ASGI app that hands what is under /admin to one app, and all else, start and stop included, to another."""
+    """An ASGI app that hands what is under /admin to one app, and all else, start and stop included, to another.
 
-    def __init__(self, gateway: ASGIApp, admin: ASGIApp) -> None:
+    The admin API is made when it is first asked for, on another thread: FastAPI takes 0.2 s and 20 MB, and a server
+    whose page nobody opens needs neither.
+    """
+
+    def __init__(self, gateway: ASGIApp, make_admin: Callable[[], ASGIApp]) -> None:
         self._gateway = gateway
-        self._admin = admin
+        self._make_admin = make_admin
+        self._admin: asyncio.Future[ASGIApp] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -34,7 +38,10 @@ class WithAdmin:
             await RedirectResponse(f"{ADMIN_PATH}/", 308)(scope, receive, send)
         elif scope["type"] == "http" and path.startswith(f"{ADMIN_PATH}/"):
             root_path = scope.get("root_path", "") + ADMIN_PATH
-            await self._admin({**scope, "root_path": root_path}, receive, send)
+            if self._admin is None:
+                self._admin = asyncio.ensure_future(asyncio.to_thread(self._make_admin))
+            admin = await asyncio.shield(self._admin)  # a client that leaves must not take it from the others
+            await admin({**scope, "root_path": root_path}, receive, send)
         else:
             await self._gateway(scope, receive, send)
 
@@ -56,16 +63,27 @@ class Served:
 def with_admin(gateway: ASGIApp, settings: Settings, doors: Doors, folder: Path, base_url: str) -> Served:
     """Return a gateway of this machine and, over the same doors, the admin API; raise AdminSecretError."""
     secret = open_admin_secret_file(folder / ADMIN_SECRET_FILE, create=True)
-    stores = open_stores(doors.dynamodb, settings.tables, doors.cipher, doors.clock, doors.randomness)
-    admin = Admin(
-        stores=stores,
-        upstream=doors.upstream,
-        base_urls=settings.base_urls,
-        secret=FixedSecret(secret),
-        sign_in_rate=SignInRate(doors.clock),
-        clock=doors.clock,
-        randomness=doors.randomness,
-        messages_url=base_url,
-    )
     token = mint_admin_token(name=LOCAL_OPERATOR, secret=secret, now_s=doors.clock.now_ms() // 1_000)
-    return Served(WithAdmin(gateway, create_admin_app(admin)), f"{base_url}{ADMIN_PATH}/", token)
+    make_admin = partial(_make_admin, settings, doors, secret, base_url)
+    return Served(WithAdmin(gateway, make_admin), f"{base_url}{ADMIN_PATH}/", token)
+
+
+def _make_admin(settings: Settings, doors: Doors, secret: str, base_url: str) -> ASGIApp:
+    from channeling.operations.stores import open_stores
+    from channeling_admin.admin import Admin
+    from channeling_admin.admin_secret import FixedSecret
+    from channeling_admin.app import create_admin_app
+    from channeling_admin.sign_in_rate import SignInRate
+
+    return create_admin_app(
+        Admin(
+            stores=open_stores(doors.dynamodb, settings.tables, doors.cipher, doors.clock, doors.randomness),
+            upstream=doors.upstream,
+            base_urls=settings.base_urls,
+            secret=FixedSecret(secret),
+            sign_in_rate=SignInRate(doors.clock),
+            clock=doors.clock,
+            randomness=doors.randomness,
+            messages_url=base_url,
+        )
+    )
