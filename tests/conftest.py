@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.dynamodb import DynamoDB
 from channeling.tables import TableNames
 from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB, start_embedded_dynamodb
+from tests.stand_ins.lean_store import LeanOnItsOwnLoop
 
 _prefixes = (f"test-{number}" for number in itertools.count())
 
@@ -39,8 +40,8 @@ def tables(dynamodb_client: Any) -> TableNames:
 
 
 @pytest.fixture
-def dynamodb(embedded_dynamodb: EmbeddedDynamoDB) -> Iterator[BotocoreDynamoDB]:
+def dynamodb(embedded_dynamodb: EmbeddedDynamoDB) -> Iterator[DynamoDB]:
     """The product's DynamoDB door, on the embedded DynamoDB."""
-    door = BotocoreDynamoDB(embedded_dynamodb.client())
+    door = LeanOnItsOwnLoop(embedded_dynamodb.endpoint_url)
     yield door
     door.close()

@@ -1,4 +1,4 @@
-"""The messages function: what template.yaml names as its handler, `app.app`."""
+"""The messages function: what template.yaml names as its handler, `app.app`; the runtime calls `after_restore`."""
 
 import os
 
@@ -7,3 +7,4 @@ from channeling.json_logs import log_json
 
 log_json()
 app = create_app_from_environment(os.environ)
+after_restore = app.after_restore

@@ -6,9 +6,10 @@ It never raises and takes a few seconds at most: whoever asked for an answer has
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from channeling.aws.json_client import JsonClient
 from channeling.budget_answer import iso_time
 from channeling.budgets.alert import BudgetAlert
 from channeling.money import dollars
@@ -38,17 +39,14 @@ class LoggedAlerts:
 class EventBridgeAlerts:
     """Alerts as lines of the log and as events on an EventBridge bus.
 
-    `make_client` returns botocore's client of EventBridge; it is called for the first event, in another thread,
-    since a process that tells of none needs none. Source: EventBridge API Reference, PutEvents (an answer of 200
-    may still say that entries failed).
+    Source: EventBridge API Reference, PutEvents (an answer of 200 may still say that entries failed).
     """
 
-    def __init__(self, make_client: Callable[[], Any], bus: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._make_client = make_client
+    def __init__(self, client: JsonClient, bus: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._client = client
         self._bus = bus
         self._timeout_s = timeout_s
         self._logged = LoggedAlerts()
-        self._client: Any = None
 
     async def tell(self, alerts: Sequence[BudgetAlert]) -> None:
         await self._logged.tell(alerts)
@@ -64,7 +62,7 @@ class EventBridgeAlerts:
         ]
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await asyncio.to_thread(self._put, entries)
+                answer = await self._client.call("PutEvents", json.dumps({"Entries": entries}).encode())
             reasons = [str(result.get("ErrorCode", "")) for result in answer["Entries"]]
         except TimeoutError:
             reasons = [f"no answer in {self._timeout_s:g} seconds"] * len(entries)
@@ -73,11 +71,6 @@ class EventBridgeAlerts:
         for detail, reason in zip(fields, reasons, strict=False):
             if reason:
                 _log.error("a budget event was not sent", extra={"fields": {**detail, "reason": reason}})
-
-    def _put(self, entries: list[dict[str, str]]) -> Any:
-        if self._client is None:
-            self._client = self._make_client()
-        return self._client.put_events(Entries=entries)
 
 
 def alert_fields(alert: BudgetAlert) -> dict[str, Any]:

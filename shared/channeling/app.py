@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -32,7 +31,7 @@ from channeling.errors import (
     RequestTooLarge,
 )
 from channeling.gateway import Gateway, open_gateway
-from channeling.metrics import Metrics, metrics_of
+from channeling.metrics import Metrics
 from channeling.open_doors import open_doors
 from channeling.pipeline import answer_message, run_to_its_end
 from channeling.settings import Settings
@@ -78,20 +77,36 @@ def create_app(settings: Settings, doors: Doors) -> ASGIApp:
     return _app(settings, lifespan)
 
 
-def create_app_from_environment(environ: Mapping[str, str]) -> ASGIApp:
+def create_app_from_environment(environ: Mapping[str, str]) -> "DeployedApp":
     """Return the app of a deployment: its settings are read now, its doors opened at start-up.
 
     Raises SettingsError.
     """
-    settings = Settings.from_environ(environ)
+    return DeployedApp(Settings.from_environ(environ), environ)
+
+
+class DeployedApp:
+    """The app over doors that it opens itself as its lifespan begins, and closes as it ends."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._doors: Doors | None = None
+        self._app = _app(settings, self._lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def after_restore(self) -> None:
+        """Drop what copies of a process must not share; to be called when a snapshot of it has been restored."""
+        if self._doors is not None:
+            self._doors.reset()
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
-        async with open_doors(settings) as doors:
-            metrics = metrics_of(settings.metrics_deployment, doors.clock)
-            yield {"gateway": open_gateway(settings, replace(doors, metrics=metrics))}
-
-    return _app(settings, lifespan)
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        async with open_doors(self._settings, self._environ) as doors:
+            self._doors = doors
+            yield {"gateway": open_gateway(self._settings, doors)}
 
 
 def _app(settings: Settings, lifespan: Any) -> ASGIApp:

@@ -13,7 +13,10 @@ from channeling.upstream import UpstreamClient
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Store, encryption, providers, time, chance, alerts, metrics; `randomness(n)` returns n random bytes."""
+    """Store, encryption, providers, time, chance, alerts, metrics; `randomness(n)` returns n random bytes.
+
+    `reset` drops connections and credentials, which no two copies of a process restored from a snapshot may share.
+    """
 
     dynamodb: DynamoDB
     cipher: Cipher
@@ -22,3 +25,4 @@ class Doors:
     randomness: Callable[[int], bytes]
     alerts: AlertDoor = field(default_factory=LoggedAlerts)
     metrics: Metrics = field(default_factory=NoMetrics)
+    reset: Callable[[], None] = lambda: None

@@ -1,79 +1,64 @@
-"""The doors of a deployment, opened from its settings: AWS with the environment's own credentials, and httpx."""
+"""The doors of a deployment, opened from its settings: AWS as the environment says, and providers."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 from channeling.alert_door import AlertDoor, EventBridgeAlerts, LoggedAlerts
-from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.aws.clients import AwsClients
+from channeling.aws.endpoints import DYNAMODB, EVENTBRIDGE, KMS
 from channeling.clock import SystemClock
 from channeling.doors import Doors
+from channeling.lean_dynamodb import LeanDynamoDB
+from channeling.metrics import metrics_of
 from channeling.projects.cipher import Cipher
 from channeling.projects.key_file_cipher import open_key_file
-from channeling.projects.kms_cipher import KmsCipher
+from channeling.projects.lean_kms_cipher import LeanKmsCipher
 from channeling.settings import Settings
 from channeling.upstream import HttpUpstream
 
-_DYNAMODB_THREADS = 64
-
 
 @asynccontextmanager
-async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
-    """Open what the request path needs, and close it at the end."""
-    import botocore.session  # here, so that importing this module costs no cold start of its own
+async def open_doors(settings: Settings, environ: Mapping[str, str] = os.environ) -> AsyncIterator[Doors]:
+    """Open what the request path needs, and close it at the end; raise AwsConfigurationError.
 
-    session = botocore.session.get_session()
-    dynamodb = BotocoreDynamoDB(_client(session, "dynamodb"), threads=_DYNAMODB_THREADS)
+    Nothing is connected before it is used, so that a snapshot of the process holds no connection.
+    """
+    clock = SystemClock()
+    aws = AwsClients(environ, clock)
     # A project may name a server of its own: on Lambda not one that is the function's own machine.
     upstream = HttpUpstream(trusted_hosts=settings.hosts if settings.on_lambda else None)
+
+    def reset() -> None:
+        aws.reset()
+        upstream.drop_connections()
+
     try:
         yield Doors(
-            dynamodb,
-            _cipher(session, settings),
+            LeanDynamoDB(aws.client(DYNAMODB)),
+            _cipher(aws, settings),
             upstream,
-            SystemClock(),
+            clock,
             os.urandom,
-            _alerts(session, settings.alert_event_bus),
+            _alerts(aws, settings.alert_event_bus),
+            metrics_of(settings.metrics_deployment, clock),
+            reset=reset,
         )
     finally:
         await upstream.aclose()
-        dynamodb.close()
+        await aws.aclose()
 
 
-def _cipher(session: Any, settings: Settings) -> Cipher:
+def _cipher(aws: AwsClients, settings: Settings) -> Cipher:
     if settings.kms_key_id is not None:
-        return KmsCipher(_client(session, "kms"), settings.kms_key_id)
+        return LeanKmsCipher(aws.client(KMS), settings.kms_key_id)
     if settings.key_file is None:
         raise ValueError("settings name neither a KMS key nor a key file")
     return open_key_file(settings.key_file)
 
 
-def _alerts(session: Any, event_bus: str | None) -> AlertDoor:
+def _alerts(aws: AwsClients, event_bus: str | None) -> AlertDoor:
     if event_bus is None:
         return LoggedAlerts()
-    return EventBridgeAlerts(lambda: _events_client(session), event_bus)
-
-
-def _events_client(session: Any) -> Any:
-    from botocore.config import Config
-
     # All of it within the time that the door gives it.
-    config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
-    return session.create_client("events", config=config)
-
-
-def _client(session: Any, service: str) -> Any:
-    from botocore.config import Config
-
-    # A healthy call takes milliseconds: waiting longer than this only keeps a caller from hearing "try again".
-    return session.create_client(
-        service,
-        config=Config(
-            connect_timeout=2,
-            read_timeout=3,
-            retries={"mode": "standard", "total_max_attempts": 3},
-            max_pool_connections=_DYNAMODB_THREADS,
-            tcp_keepalive=True,
-        ),
-    )
+    return EventBridgeAlerts(aws.client(EVENTBRIDGE, attempts=2, read_timeout_s=1.0), event_bus)

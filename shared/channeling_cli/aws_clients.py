@@ -14,10 +14,17 @@ def dynamodb_client(endpoint_url: str) -> Any:
     and stand-in credentials: it keeps a separate database per access key and region, and every terminal is to see
     the same one.
     """
+    return (
+        aws_client("dynamodb", endpoint_url=endpoint_url)
+        if is_aws(endpoint_url)
+        else local_client(endpoint_url)
+    )
+
+
+def is_aws(endpoint_url: str) -> bool:
+    """Return whether an endpoint is AWS's own."""
     host = urlsplit(endpoint_url).hostname or ""
-    if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
-        return aws_client("dynamodb", endpoint_url=endpoint_url)
-    return local_client(endpoint_url)
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
 def aws_client(

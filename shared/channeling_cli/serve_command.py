@@ -6,11 +6,11 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +30,9 @@ from channeling_cli.local_file import (
 )
 from channeling_cli.options import AsJson
 from channeling_cli.output import print_json, print_line
+
+if TYPE_CHECKING:
+    from channeling.doors import Doors
 
 BUDGET_VARIABLE = "CHANNELING_DEMO_BUDGET_USD"
 DEMO_USER = "demo-user"
@@ -80,28 +83,13 @@ def _serve(
 ) -> None:
     # Not at the top: `channeling token mint` and the like need none of it, and start twice as fast without.
     from channeling.app import create_app
-    from channeling.clock import SystemClock
-    from channeling.doors import Doors
     from channeling.reconcile.run import reconcile_every
-    from channeling.upstream import HttpUpstream, UpstreamClient
     from channeling_cli.admin_mount import with_admin
-    from channeling_cli.demo_switch import UpstreamWithDemo
     from channeling_cli.server import serve_until_stopped
 
     base_url = base_url_of(listener)
     token = backend.mint(DEMO_USER, budget_microusd)
-    upstream: UpstreamClient = HttpUpstream()
-    if backend.is_demo:
-        from channeling_cli.demo_upstream import DemoUpstream
-
-        upstream = UpstreamWithDemo(upstream, DemoUpstream())
-    doors = Doors(
-        dynamodb=backend.dynamodb,
-        cipher=backend.cipher,
-        upstream=upstream,
-        clock=SystemClock(),
-        randomness=secrets.token_bytes,
-    )
+    doors, close = _open_doors(backend)
     settings = _settings(environ, backend)
     served = with_admin(create_app(settings, doors), settings, doors, folder, base_url)
 
@@ -123,12 +111,34 @@ def _serve(
             print_banner(_banner(base_url, token, budget_usd, served.signed_in_url, backend, environ))
 
     try:
-        healing = partial(reconcile_every, RECONCILE_PERIOD_S, backend.dynamodb, settings, doors.clock)
+        healing = partial(reconcile_every, RECONCILE_PERIOD_S, doors.dynamodb, settings, doors.clock)
         serve_until_stopped(
-            served.app, listener, when_ready=announce, when_stopped=upstream.aclose, in_background=healing
+            served.app, listener, when_ready=announce, when_stopped=close, in_background=healing
         )
     finally:
         remove_local_file(folder, os.getpid())
+
+
+def _open_doors(backend: LocalBackend) -> tuple["Doors", Callable[[], Awaitable[None]]]:
+    """Return doors for the server's event loop, and what closes them."""
+    from channeling.clock import SystemClock
+    from channeling.doors import Doors
+    from channeling.upstream import HttpUpstream, UpstreamClient
+    from channeling_cli.demo_switch import UpstreamWithDemo
+    from channeling_cli.lean_store import open_lean_store
+
+    upstream: UpstreamClient = HttpUpstream()
+    if backend.is_demo:
+        from channeling_cli.demo_upstream import DemoUpstream
+
+        upstream = UpstreamWithDemo(upstream, DemoUpstream())
+    store = open_lean_store(backend.dynamodb_endpoint_url)
+
+    async def close() -> None:
+        await upstream.aclose()
+        await store.aclose()
+
+    return Doors(store.dynamodb, backend.cipher, upstream, SystemClock(), secrets.token_bytes), close
 
 
 def _settings(environ: Mapping[str, str], backend: LocalBackend) -> Settings:

@@ -3,17 +3,22 @@
 import asyncio
 import json
 import logging
-import threading
 from typing import Any
 
 import botocore.session
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.validate import ParamValidator
 
 from channeling.alert_door import EventBridgeAlerts, LoggedAlerts, alert_fields
+from channeling.aws.credentials import Credentials, FixedCredentials
+from channeling.aws.endpoints import EVENTBRIDGE, endpoint_at
+from channeling.aws.errors import CredentialsUnavailable
+from channeling.aws.json_client import JsonClient
 from channeling.budgets.alert import BudgetAlert
 from channeling.budgets.item import BudgetKey
 from channeling.json_logs import JsonFormatter
+from tests.stand_ins.aws_transport import Answer, Broken, ScriptedTransport, Sent, answer, error
+from tests.stand_ins.clock import SetClock
 
 DOLLAR = 1_000_000_000
 HALF = BudgetAlert(
@@ -38,10 +43,17 @@ FIELDS = {
 }
 
 
-def client() -> Any:
-    session = botocore.session.Session()
-    session.set_credentials("key", "secret")
-    return session.create_client("events", region_name="eu-central-1")
+def door(*script: Answer | Exception, **options: Any) -> tuple[EventBridgeAlerts, ScriptedTransport]:
+    """The door over an EventBridge whose answers are set; it is tried once."""
+    transport = ScriptedTransport(script)
+    client = JsonClient(
+        endpoint_at(EVENTBRIDGE, "http://127.0.0.1:1", "eu-central-1"),
+        FixedCredentials(Credentials("key", "secret")),
+        transport,
+        SetClock(),
+        attempts=1,
+    )
+    return EventBridgeAlerts(client, "ops", **options), transport
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -56,89 +68,78 @@ async def test_a_line_says_who_has_come_to_what(caplog: pytest.LogCaptureFixture
 
 
 async def test_an_event_has_the_same_as_its_detail(caplog: pytest.LogCaptureFixture) -> None:
-    """As EventBridge's own model takes it: botocore refuses an entry that is shaped otherwise."""
-    events = client()
-    entry = {
-        "Source": "channeling",
-        "DetailType": "Budget mark reached",
-        "Detail": ANY,
-        "EventBusName": "ops",
-    }
-    sent: list[dict[str, Any]] = []
-    events.meta.events.register(
-        "provide-client-params.*.*", lambda params, **_: sent.extend(params["Entries"])
-    )
-    with Stubber(events) as stub:
-        answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}, {"EventId": "2"}]}
-        stub.add_response("put_events", answer, {"Entries": [entry, entry]})
-        await EventBridgeAlerts(lambda: events, "ops").tell([HALF, MOST])
-        stub.assert_no_pending_responses()
-    assert [json.loads(one["Detail"]) for one in sent] == [FIELDS, alert_fields(MOST)]
+    """In the shape that EventBridge's own model has, as botocore ships it."""
+    alerts, transport = door(answer({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}, {"EventId": "2"}]}))
+    await alerts.tell([HALF, MOST])
+    [sent] = transport.sent
+    assert sent.headers["x-amz-target"] == "AWSEvents.PutEvents"
+    arguments = json.loads(sent.body)
+    model = botocore.session.get_session().get_service_model("events").operation_model("PutEvents")
+    assert not ParamValidator().validate(arguments, model.input_shape).has_errors()
+    assert [json.loads(entry.pop("Detail")) for entry in arguments["Entries"]] == [FIELDS, alert_fields(MOST)]
+    entry = {"Source": "channeling", "DetailType": "Budget mark reached", "EventBusName": "ops"}
+    assert arguments == {"Entries": [entry, entry]}
     assert [line["level"] for line in lines(caplog)] == ["WARNING", "WARNING"]
 
 
 async def test_an_entry_that_fails_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    events = client()
-    with Stubber(events) as stub:
-        answer = {"FailedEntryCount": 1, "Entries": [{"EventId": "1"}, {"ErrorCode": "InternalFailure"}]}
-        stub.add_response("put_events", answer, {"Entries": [ANY, ANY]})
-        await EventBridgeAlerts(lambda: events, "ops").tell([HALF, MOST])
+    entries = [{"EventId": "1"}, {"ErrorCode": "InternalFailure"}]
+    alerts, _ = door(answer({"FailedEntryCount": 1, "Entries": entries}))
+    await alerts.tell([HALF, MOST])
     [failed] = [line for line in lines(caplog) if line["level"] == "ERROR"]
     assert (failed["percent"], failed["reason"]) == (80, "InternalFailure")
 
 
 @pytest.mark.parametrize(
-    "code", ["AccessDeniedException", "ThrottlingException", "ResourceNotFoundException"]
+    ("failure", "reason"),
+    [
+        (error("AccessDeniedException"), "AccessDeniedException"),
+        (error("ThrottlingException"), "ThrottlingException"),
+        (error("ResourceNotFoundException"), "ResourceNotFoundException"),
+        (Broken(), "did not answer"),
+        (answer([]), "TypeError"),
+        (answer({}), "Entries"),
+    ],
 )
-async def test_a_refusal_is_in_the_log_and_goes_no_further(
-    code: str, caplog: pytest.LogCaptureFixture
+async def test_a_failure_is_in_the_log_and_goes_no_further(
+    failure: Answer | Exception, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events = client()
-    with Stubber(events) as stub:
-        stub.add_client_error("put_events", code)
-        await EventBridgeAlerts(lambda: events, "ops").tell([HALF])
+    alerts, _ = door(failure)
+    await alerts.tell([HALF])
     [failed] = [line for line in lines(caplog) if line["level"] == "ERROR"]
-    assert code in failed["reason"]
+    assert reason in failed["reason"]
 
 
-async def test_a_client_that_cannot_be_made_is_no_more_harm(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Any:
-        raise OSError("no credentials")
+async def test_credentials_that_cannot_be_had_are_no_more_harm(caplog: pytest.LogCaptureFixture) -> None:
+    class Nobody(FixedCredentials):
+        async def current(self) -> Credentials:
+            raise CredentialsUnavailable("no credentials")
 
-    await EventBridgeAlerts(broken, "ops").tell([HALF])
+    client = JsonClient(
+        endpoint_at(EVENTBRIDGE, "http://127.0.0.1:1", "eu-central-1"),
+        Nobody(Credentials("key", "secret")),
+        ScriptedTransport([]),
+        SetClock(),
+    )
+    await EventBridgeAlerts(client, "ops").tell([HALF])
     assert "no credentials" in lines(caplog)[-1]["reason"]
 
 
 async def test_a_bus_that_does_not_answer_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    over = threading.Event()
+    async def never(_: Sent) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
 
-    class Silent:
-        def put_events(self, **_: Any) -> Any:
-            over.wait(10)
-            return {"Entries": []}
-
-    try:
-        await asyncio.wait_for(EventBridgeAlerts(Silent, "ops", timeout_s=0.05).tell([HALF]), 5)
-    finally:
-        over.set()
+    transport = ScriptedTransport(never)
+    client = JsonClient(
+        endpoint_at(EVENTBRIDGE, "http://127.0.0.1:1", "eu-central-1"),
+        FixedCredentials(Credentials("key", "secret")),
+        transport,
+        SetClock(),
+    )
+    await asyncio.wait_for(EventBridgeAlerts(client, "ops", timeout_s=0.05).tell([HALF]), 60)
+    assert len(transport.sent) == 1
     assert lines(caplog)[-1]["reason"] == "no answer in 0.05 seconds"
-
-
-async def test_the_client_is_made_once_and_only_when_needed() -> None:
-    made: list[int] = []
-
-    class Events:
-        def __init__(self) -> None:
-            made.append(1)
-
-        def put_events(self, Entries: list[Any]) -> Any:
-            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in Entries]}
-
-    door = EventBridgeAlerts(Events, "ops")
-    assert made == []
-    await door.tell([HALF])
-    await door.tell([MOST])
-    assert made == [1]
 
 
 @pytest.fixture(autouse=True)

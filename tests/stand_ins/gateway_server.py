@@ -35,6 +35,7 @@ from channeling.usage.record import UsageRecord
 from channeling.usage.store import UsageStore
 from channeling.window_kind import WindowKind
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
+from channeling_cli.lean_store import open_lean_store
 from channeling_cli.server import SettlingServer
 
 HMAC_SECRET = "hk_live_" + "5" * 32
@@ -115,7 +116,8 @@ class GatewayServer:
 
     def __enter__(self) -> Self:
         self._dynamodb = BotocoreDynamoDB(self.store.client())
-        self.dynamodb = CountedDynamoDB(self._dynamodb)
+        lean = open_lean_store(self.store.endpoint_url)
+        self.dynamodb = CountedDynamoDB(lean.dynamodb)
         cipher = KeyFileCipher(b"k" * 32)
         self.settings = replace(
             Settings(
@@ -142,7 +144,12 @@ class GatewayServer:
             access_log=False,
             timeout_graceful_shutdown=5,
         )
-        self.server = SettlingServer(config, lambda: None, self._upstream.aclose)
+
+        async def close() -> None:
+            await self._upstream.aclose()
+            await lean.aclose()
+
+        self.server = SettlingServer(config, lambda: None, close)
         self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
         self._thread.start()
         while not self.server.started:

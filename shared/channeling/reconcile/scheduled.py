@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.aws.clients import AwsClients
+from channeling.aws.endpoints import DYNAMODB, endpoint_of
 from channeling.clock import SystemClock
+from channeling.lean_dynamodb import LeanDynamoDB
 from channeling.metrics import metrics_of
 from channeling.reconcile.period_totals import period_totals
 from channeling.reconcile.projects import tend_projects
@@ -16,7 +18,7 @@ from channeling.settings import Settings
 
 # Longer than one budget with every slot held and a page of the scan take together.
 STOP_BEFORE_DEADLINE_MS = 30_000
-_THREADS = 8
+_MAX_CONNECTIONS = 8
 ONLY_PROJECTS = "projects"
 
 _log = logging.getLogger(__name__)
@@ -35,31 +37,33 @@ class LambdaContext(Protocol):
 def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContext], Report]:
     """Return the handler of a deployment; whatever event comes, it is one run.
 
-    An event {"only": "projects"} asks for what is quick and due each minute alone. Raises SettingsError.
+    An event {"only": "projects"} asks for what is quick and due each minute alone. Raises SettingsError
+    or AwsConfigurationError.
     """
-    import botocore.session
-    from botocore.config import Config
-
     settings = Settings.from_environ(environ)
-    config = Config(
-        connect_timeout=2,
-        read_timeout=10,
-        retries={"mode": "standard", "total_max_attempts": 5},
-        max_pool_connections=_THREADS,
-    )
-    client = botocore.session.get_session().create_client("dynamodb", config=config)
-    dynamodb = BotocoreDynamoDB(client, threads=_THREADS)
+    endpoint_of(DYNAMODB, environ)  # what is wrong with it is to be known before the first run
     clock = SystemClock()
     metrics = metrics_of(settings.metrics_deployment, clock)
 
+    async def run(only_projects: bool, deadline_ms: int) -> Report:
+        report: Report = {}
+        # Opened for each run: between two of them Lambda freezes the process, and connections with it.
+        aws = AwsClients(environ, clock, max_connections=_MAX_CONNECTIONS)
+        try:
+            dynamodb = LeanDynamoDB(aws.client(DYNAMODB, attempts=5, read_timeout_s=10.0))
+            if not only_projects:
+                report |= await reconcile(dynamodb, settings, clock, deadline_ms)
+                totals = period_totals(dynamodb, settings.tables, clock)
+                report["hours_totalled"] = await totals.run(deadline_ms)
+            report |= await tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms)
+        finally:
+            await aws.aclose()
+        return report
+
     def handler(event: Any, context: LambdaContext) -> Report:
         deadline_ms = clock.now_ms() + context.get_remaining_time_in_millis() - STOP_BEFORE_DEADLINE_MS
-        report: Report = {}
-        if not (isinstance(event, Mapping) and event.get("only") == ONLY_PROJECTS):
-            report |= asyncio.run(reconcile(dynamodb, settings, clock, deadline_ms))
-            totals = period_totals(dynamodb, settings.tables, clock)
-            report["hours_totalled"] = asyncio.run(totals.run(deadline_ms))
-        report |= asyncio.run(tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms))
+        only_projects = isinstance(event, Mapping) and event.get("only") == ONLY_PROJECTS
+        report = asyncio.run(run(only_projects, deadline_ms))
         _log.info("reconciled", extra={"fields": report})
         metrics.reconciled(report)
         return report
