@@ -9,7 +9,7 @@ import pytest
 import typer.main
 
 from channeling_cli.failure import ExitCode
-from channeling_cli.main import app
+from channeling_cli.commands import app_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = {name: (ROOT / "docs" / name).read_text("utf-8") for name in ("cli.md", "projects.md")}
@@ -28,7 +28,7 @@ def command_lines() -> list[str]:
 def test_each_command_parses(line: str) -> None:
     program, *arguments = shlex.split(line.split(" < ")[0])
     assert program == "channeling"
-    command: click.Command = typer.main.get_command(app)
+    command: click.Command = typer.main.get_command(app_of())
     context = click.Context(command, info_name=program)
     while hasattr(command, "get_command"):
         name, *arguments = arguments
@@ -40,7 +40,7 @@ def test_each_command_parses(line: str) -> None:
 
 
 def test_every_command_is_on_the_page() -> None:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(app_of())
     assert hasattr(group, "commands")
     text = "\n".join(command_lines())
     for name, command in group.commands.items():
@@ -55,7 +55,7 @@ def test_the_exit_codes_are_those_on_the_page() -> None:
 
 def test_the_rules_on_the_projects_page_are_options_of_project_set() -> None:
     options = set(re.findall(r"`(--[a-z-]+)", PAGES["projects.md"]))
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(app_of())
     assert hasattr(group, "commands")
     known = {
         option

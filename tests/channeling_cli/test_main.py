@@ -12,8 +12,8 @@ from channeling.projects.errors import ProjectExists, ProjectMissing, SecretsToo
 from channeling.projects.key_file_cipher import KeyFileError
 from channeling.settings import SettingsError
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDBFailed
+from channeling_cli.error_messages import failure_of
 from channeling_cli.failure import CommandFailed, ExitCode
-from channeling_cli.main import failure_of
 from tests.channeling_cli.conftest import Run
 from tests.stand_ins.served import CHANNELING, clean_environ
 
@@ -85,7 +85,7 @@ def test_as_a_program_errors_go_to_standard_error_alone(tmp_path: object) -> Non
 
 
 def test_commands_other_than_serve_load_neither_the_gateway_nor_a_web_server() -> None:
-    code = "import sys, channeling_cli.main; print(*sys.modules)"
+    code = "import sys; from channeling_cli.commands import app_of; app_of(); print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = set(printed.stdout.split())
     assert modules.isdisjoint({"uvicorn", "starlette", "channeling.app", "moto", "flask", "boto3", "httpx"})

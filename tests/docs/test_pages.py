@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from channeling_cli.main import app
+from channeling_cli.commands import app_of
 from tests.docs.pages import PAGES, ROOT, blocks, commands, links
 from tests.suites import SUITES
 
@@ -67,7 +67,7 @@ def shown_commands(page: Path) -> Iterator[str]:
 
 
 def assert_takes(arguments: str) -> None:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app_of())
     words = shlex.split(arguments.replace("…", "").replace("[", " ").replace("]", " "), comments=True)
     names_read = ["channeling"]
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
@@ -86,7 +86,7 @@ def assert_takes(arguments: str) -> None:
 
 def test_the_page_of_the_command_line_names_every_command() -> None:
     page = (ROOT / "docs" / "cli.md").read_text("utf-8")
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app_of())
     for name, command in root.commands.items():
         for full in [f"{name} {sub}" for sub in getattr(command, "commands", {})] or [name]:
             assert f"channeling {full}" in page, full
