@@ -5,17 +5,21 @@ import os
 import signal
 import sys
 
-from lambda_asgi.invocation import SystemClock
+from lambda_asgi.clock import SystemClock
 from lambda_asgi.runtime import run
+from lambda_asgi.shutdown import Shutdown
 
 
 async def _run_until_terminated() -> int:
-    environment = asyncio.ensure_future(run(os.environ, SystemClock()))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, environment.cancel)
-    try:
-        return await environment
-    except asyncio.CancelledError:
-        return 0
+    clock, shutdown = SystemClock(), Shutdown()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: shutdown.ask(clock.now_ms()))
+    status = await run(os.environ, clock, shutdown)
+    if len(asyncio.all_tasks()) > 1:
+        # An app that does not heed its cancellation would keep the loop, and so the process, from ending.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 sys.exit(asyncio.run(_run_until_terminated()))

@@ -10,31 +10,22 @@ The stages, in order:
 """
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
 
 from lambda_asgi.asgi import Message
-
-# About one connection, which the Lambda Runtime API keeps for itself (RFC 9110, 7.6.1).
-_HOP_BY_HOP = {
-    b"connection",
-    b"keep-alive",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
-}
+from lambda_asgi.response_head import ResponseHead, response_head
 
 
 class Upload(Protocol):
     """Where the answer goes. Each method raises OSError when the other side is gone."""
 
-    async def start(self, prelude: bytes, on_lost: Callable[[], None]) -> None:
-        """Open the answer with its prelude (status, headers and cookies as JSON); call `on_lost` when the other
-        side ends it before we do."""
+    def check(self, head: ResponseHead) -> None:
+        """Raise ValueError for a head that could not be sent."""
+
+    async def start(self, head: ResponseHead, on_lost: Callable[[], None]) -> None:
+        """Open the answer with status and headers; call `on_lost` when the other side ends it before we do."""
 
     async def write(self, data: bytes) -> None:
         """Send body bytes now, and wait while the other side is slower than the app."""
@@ -64,7 +55,8 @@ class Conversation:
         # Response state
         self.stage = Stage.STARTING
         self.disconnected = False
-        self._prelude = b""
+        self._head: ResponseHead | None = None
+        self._body_bytes = 0
         self._upload = upload
         self._over = asyncio.Event()
 
@@ -85,11 +77,12 @@ class Conversation:
     async def send(self, message: Message) -> None:
         """Take the app's next message; raise Disconnected, or RuntimeError when it is out of order."""
         if self.disconnected:
-            raise Disconnected("the Lambda Runtime API closed the response")
+            raise Disconnected("the answer is not taken any more")
         match self.stage, message["type"]:
             case Stage.STARTING, "http.response.start":
-                self._prelude = prelude_of(message["status"], message.get("headers", ()))
-                self.stage = Stage.HELD
+                head = response_head(message["status"], message.get("headers", ()), method=self._method)
+                self._upload.check(head)
+                self._head, self.stage = head, Stage.HELD
             case ((Stage.HELD | Stage.SENDING), "http.response.body"):
                 await self._send_body(message)
             case stage, kind:
@@ -98,10 +91,12 @@ class Conversation:
     async def _send_body(self, message: Message) -> None:
         data = b"" if self._method == "HEAD" else bytes(message.get("body", b""))
         more = bool(message.get("more_body", False))
+        assert self._head is not None  # noqa: S101 - it was set when the stage became HELD
+        self._check_length(self._head, len(data), more)
         try:
             if self.stage is Stage.HELD:
                 self.stage = Stage.SENDING
-                await self._upload.start(self._prelude, self.disconnect)
+                await self._upload.start(self._head, self.disconnect)
             if data:
                 await self._upload.write(data)
             if not more:
@@ -111,24 +106,15 @@ class Conversation:
                 await self._upload.finish()
         except OSError as error:
             self.disconnect()
-            raise Disconnected("the Lambda Runtime API closed the response") from error
+            raise Disconnected(f"the answer is not taken any more: {error}") from error
 
-
-def prelude_of(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the JSON that precedes a streamed body: status, headers, and cookies apart from them.
-
-    A name that comes twice is joined by commas (RFC 9110, 5.3): the prelude has one value a name. Raises
-    ValueError for a status that no answer can have. Source: AWS Lambda Developer Guide, "Response streaming".
-    """
-    if not 200 <= status <= 599:
-        raise ValueError(f"{status} is not the status of a final HTTP response")
-    values: dict[str, list[str]] = {}
-    cookies = []
-    for name, value in headers:
-        lower = bytes(name).lower()
-        if lower == b"set-cookie":
-            cookies.append(bytes(value).decode("latin-1"))
-        elif lower not in _HOP_BY_HOP:
-            values.setdefault(lower.decode("latin-1"), []).append(bytes(value).decode("latin-1"))
-    joined = {name: ", ".join(several) for name, several in values.items()}
-    return json.dumps({"statusCode": status, "headers": joined, "cookies": cookies}).encode("ascii")
+    def _check_length(self, head: ResponseHead, data_bytes: int, more: bool) -> None:
+        """Raise RuntimeError when the body is not as long as its content-length: a client would wait, or cut it."""
+        self._body_bytes += data_bytes
+        promised = head.body_bytes
+        if promised is not None and (
+            self._body_bytes > promised or (not more and self._body_bytes < promised)
+        ):
+            raise RuntimeError(
+                f"the app sent {self._body_bytes} bytes of a body that has {promised} by its status and headers"
+            )

@@ -20,7 +20,7 @@ class Lifespan:
         self._to_app: asyncio.Queue[Message] = asyncio.Queue()
         self._from_app: asyncio.Queue[Message] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
-        self._error: Exception | None = None
+        self._error: Exception | SystemExit | None = None
 
     async def startup(self) -> None:
         """Start the app; raise StartupFailed, with what the app said, when it cannot.
@@ -55,7 +55,7 @@ class Lifespan:
     async def _run(self, scope: Scope) -> None:
         try:
             await self._app(scope, self._to_app.get, self._from_app.put)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._error = error
 
     async def _answer_to(self, message_type: str) -> Message | None:

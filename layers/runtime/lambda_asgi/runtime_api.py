@@ -8,24 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from lambda_asgi import response_upload
+from lambda_asgi import streamed_response
+from lambda_asgi.buffered_response import BufferedResponse
 from lambda_asgi.function_error import FunctionError
 from lambda_asgi.http1 import ProtocolError, Response, read_response, request_head
-from lambda_asgi.response_upload import ResponseUpload
-from lambda_asgi.scope import LambdaContext
+from lambda_asgi.invocation_context import LambdaContext
+from lambda_asgi.payload import Front
+from lambda_asgi.streamed_response import StreamedResponse
 
 _RUNTIME = "/2018-06-01/runtime"
 
 
 class RuntimeApiError(Exception):
-    """The Lambda Runtime API refused a call or did not speak as documented; the environment cannot go on."""
+    """The Lambda Runtime API refused a call or did not speak as documented.
+
+    `is_final`: asking again would be answered the same.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One event with its context; `invocation_id` is Lambda's own tag, sent back as it came."""
+    """What Lambda says of one event; `invocation_id` is Lambda's own tag, sent back as it came."""
 
-    event_json: bytes
     context: LambdaContext
     invocation_id: str | None
 
@@ -38,15 +46,19 @@ class RuntimeApi:
         self._address = address
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def next_invocation(self) -> Invocation:
-        """Wait for the next invocation (Lambda freezes the process in between); raise RuntimeApiError."""
+    async def next_invocation(self) -> tuple[Invocation, bytes]:
+        """Wait for the next invocation and its event (Lambda freezes the process in between); raise
+        RuntimeApiError."""
         try:
             response = await self._call("GET", f"{_RUNTIME}/invocation/next")
         except (OSError, ProtocolError):
             # A kept connection may have been closed while nothing went on; asking again takes no event twice.
             response = await self._call_or_raise("GET", f"{_RUNTIME}/invocation/next")
         if response.status != 200:
-            raise RuntimeApiError(f"invocation/next answered {response.status}: {response.body[:200]!r}")
+            raise RuntimeApiError(
+                f"invocation/next answered {response.status}: {response.body[:200]!r}",
+                is_final=400 <= response.status < 500,
+            )
         headers = response.headers
         try:
             context = LambdaContext(
@@ -57,13 +69,22 @@ class RuntimeApi:
             )
         except (KeyError, ValueError) as error:
             raise RuntimeApiError(f"invocation/next answered without a usable header: {error}") from error
-        return Invocation(response.body, context, headers.get("lambda-runtime-invocation-id"))
+        return Invocation(context, headers.get("lambda-runtime-invocation-id")), response.body
 
-    def upload(self, invocation: Invocation) -> ResponseUpload:
-        """Return the upload of an invocation's answer, which takes this connection until it is acknowledged."""
+    def streamed(self, invocation: Invocation, front: Front) -> StreamedResponse:
+        """Return the stream of an invocation's answer, which takes this connection until it is acknowledged."""
         path = _invocation_path(invocation, "response")
-        headers = (*response_upload.HEADERS, *_invocation_headers(invocation))
-        return ResponseUpload(request_head("POST", path, self._address, headers), self._connected)
+        headers = (*streamed_response.HEADERS, *_invocation_headers(invocation))
+        return StreamedResponse(request_head("POST", path, self._address, headers), self._connected, front)
+
+    def buffered(self, invocation: Invocation, front: Front) -> BufferedResponse:
+        """Return the answer of an invocation whose front takes it in one piece."""
+
+        async def respond(answer: bytes) -> Response:
+            headers = (("Content-Type", "application/json"), *_invocation_headers(invocation))
+            return await self._call("POST", _invocation_path(invocation, "response"), headers, answer)
+
+        return BufferedResponse(front, respond)
 
     async def report_invocation_error(self, invocation: Invocation, error: FunctionError) -> None:
         """Answer an invocation with an error in place of a response; raise RuntimeApiError."""
@@ -73,6 +94,10 @@ class RuntimeApi:
     async def report_init_error(self, error: FunctionError) -> None:
         """Say that this environment could not be initialised; raise RuntimeApiError."""
         await self._report(f"{_RUNTIME}/init/error", error, "Runtime.InitError")
+
+    async def report_before_snapshot_error(self, error: FunctionError) -> None:
+        """Say that this environment was not made ready for its snapshot; raise RuntimeApiError."""
+        await self._report(f"{_RUNTIME}/init/error", error, "Runtime.BeforeSnapshotError")
 
     async def report_restore_error(self, error: FunctionError) -> None:
         """Say that this environment could not be restored from its snapshot; raise RuntimeApiError."""

@@ -1,92 +1,58 @@
-"""From an invocation's event to an ASGI scope and body: pure.
+"""From an invocation's event to an ASGI scope and body: pure (ASGI specification, HTTP, version 2.4)."""
 
-Function URLs send payload format 2.0 (AWS Lambda Developer Guide, "Invoking Lambda function URLs", request
-payload format): header names in lower case, repeated headers joined by commas, cookies apart.
-"""
-
-import base64
-import binascii
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
 from lambda_asgi.asgi import Scope
+from lambda_asgi.event_fields import TOKEN, MalformedEvent
+from lambda_asgi.invocation_context import LambdaContext
+from lambda_asgi.payload import Front, Payload, read_payload
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+__all__ = ["HttpRequest", "LambdaContext", "MalformedEvent", "http_request"]
+
 # What may stand unescaped in a raw path: RFC 3986 pchar, "/" between segments, "%" of what is escaped already.
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
 
 
-class MalformedEvent(Exception):
-    """The event is not one that a function URL sends; the message says what is wrong with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class LambdaContext:
-    """What Lambda says of an invocation beside its event; `deadline_ms` is in milliseconds since 1970."""
-
-    request_id: str
-    deadline_ms: int
-    invoked_function_arn: str
-    trace_id: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """An HTTP request as ASGI sees it."""
+    """An HTTP request as ASGI sees it, and the front that the answer goes back to."""
 
     scope: Scope
     body: bytes
+    front: Front
 
 
 def http_request(event_json: bytes, context: LambdaContext, state: Mapping[str, Any]) -> HttpRequest:
-    """Return the ASGI scope and body of a function URL's event; raise MalformedEvent.
+    """Return the ASGI scope and body of an event; raise MalformedEvent.
 
     `state` is the lifespan's; each request gets a shallow copy. The scope's extension `lambda.context` carries
     the context.
     """
-    event = _parsed(event_json)
-    http = _mapping(_mapping(event, "requestContext"), "http")
-    headers = _headers(event)
-    path = _path(event)
-    method = _text(http, "method").upper()
-    if not _TOKEN.fullmatch(method):
-        raise MalformedEvent("requestContext.http.method is not an HTTP method")
-    by_name = dict(headers)
+    payload = read_payload(event_json)
+    method = payload.method.upper()
+    if not TOKEN.fullmatch(method):
+        raise MalformedEvent("the event's method is not an HTTP method")
+    by_name = dict(payload.headers)
     scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": _text(http, "protocol", "HTTP/1.1").removeprefix("HTTP/"),
+        "http_version": payload.protocol.removeprefix("HTTP/"),
         "method": method,
         "scheme": by_name.get(b"x-forwarded-proto", b"https").decode("latin-1"),
-        "path": unquote(path),
-        "raw_path": quote(path, safe=_PATH_SAFE).encode("ascii"),
-        "query_string": _bytes(_text(event, "rawQueryString", ""), "rawQueryString"),
-        "root_path": "",
-        "headers": headers,
-        "client": _client(http),
+        "path": unquote(payload.raw_path),
+        "raw_path": quote(payload.raw_path, safe=_PATH_SAFE).encode("ascii"),
+        "query_string": payload.query,
+        "root_path": unquote(payload.root_path),
+        "headers": payload.headers,
+        "client": _client(payload),
         "server": _server(by_name),
         "state": dict(state),
         "extensions": {"lambda.context": _context(context)},
     }
-    return HttpRequest(scope, _body(event))
-
-
-def _parsed(event_json: bytes) -> Mapping[str, Any]:
-    try:
-        event = json.loads(event_json)
-    except (ValueError, RecursionError) as error:
-        raise MalformedEvent(f"the event is not JSON: {error}") from error
-    if not isinstance(event, dict):
-        raise MalformedEvent("the event is not a JSON object")
-    if not isinstance(event.get("requestContext"), dict) or "rawPath" not in event:
-        raise MalformedEvent(
-            "the event is not an HTTP request in payload format 2.0; invoke this function through its function URL"
-        )
-    return event
+    return HttpRequest(scope, payload.body, payload.front)
 
 
 def _context(context: LambdaContext) -> dict[str, Any]:
@@ -98,49 +64,9 @@ def _context(context: LambdaContext) -> dict[str, Any]:
     }
 
 
-def _path(event: Mapping[str, Any]) -> str:
-    path = _text(event, "rawPath") or "/"
-    if not path.startswith("/"):
-        raise MalformedEvent("rawPath does not start with a slash")
-    _bytes(path, "rawPath")
-    return path
-
-
-def _headers(event: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    headers = []
-    for name, value in _mapping(event, "headers").items():
-        if not isinstance(value, str) or not _TOKEN.fullmatch(name):
-            raise MalformedEvent(f"header {name[:80]!r} is not a name with a string value")
-        encoded = _bytes(value, f"header {name}", "latin-1")
-        if b"\r" in encoded or b"\n" in encoded or b"\0" in encoded:
-            raise MalformedEvent(f"header {name} holds a line break or NUL")
-        headers.append((name.lower().encode("ascii"), encoded))
-    cookies = event.get("cookies") or []
-    if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
-        raise MalformedEvent("cookies is not a list of strings")
-    if cookies:
-        headers.append((b"cookie", _bytes("; ".join(cookies), "cookies", "latin-1")))
-    return headers
-
-
-def _body(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body")
-    if body is None:
-        return b""
-    if not isinstance(body, str):
-        raise MalformedEvent("body is not a string")
-    if event.get("isBase64Encoded") is not True:
-        return _bytes(body, "body")
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedEvent(f"body is not base64: {error}") from error
-
-
-def _client(http: Mapping[str, Any]) -> list[object] | None:
+def _client(payload: Payload) -> list[object] | None:
     # The client's port is not in the event.
-    source_ip = http.get("sourceIp")
-    return [source_ip, 0] if isinstance(source_ip, str) else None
+    return [payload.source_ip, 0] if payload.source_ip is not None else None
 
 
 def _server(headers: Mapping[bytes, bytes]) -> list[object] | None:
@@ -149,29 +75,3 @@ def _server(headers: Mapping[bytes, bytes]) -> list[object] | None:
     if not host:
         return None
     return [host, int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 443]
-
-
-def _mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = parent.get(name)
-    if not isinstance(value, dict):
-        raise MalformedEvent(f"{name} is not an object")
-    return value
-
-
-def _text(parent: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    value = parent.get(name, default)
-    if not isinstance(value, str):
-        raise MalformedEvent(f"{name} is not a string")
-    return value
-
-
-def _bytes(value: str, where: str, encoding: str = "utf-8") -> bytes:
-    """Return the value as bytes; JSON escapes can carry half a surrogate pair, which no bytes stand for."""
-    try:
-        return value.encode(encoding)
-    except UnicodeEncodeError:
-        pass
-    try:
-        return value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise MalformedEvent(f"{where} holds half a surrogate pair") from error

@@ -11,13 +11,15 @@ import pytest
 
 from lambda_asgi.asgi import ASGIApp
 from lambda_asgi.runtime import run
+from lambda_asgi.shutdown import Shutdown
 from tests.layers.runtime.runtime_api_stand_in import RuntimeApiStandIn
 
 
 class SteppedClock:
-    """A clock that stands still until it is set."""
+    """A clock that stands still until it is set; one that `jumps` is always where it is waited for."""
 
     def __init__(self, now_ms: int = 1_000_000) -> None:
+        self.jumps = False
         self._now_ms = now_ms
         self._moved = asyncio.Condition()
 
@@ -25,6 +27,9 @@ class SteppedClock:
         return self._now_ms
 
     async def wait_until_ms(self, time_ms: int) -> None:
+        if self.jumps:
+            self._now_ms = max(self._now_ms, time_ms)
+            return
         async with self._moved:
             await self._moved.wait_for(lambda: self._now_ms >= time_ms)
 
@@ -60,13 +65,14 @@ async def start_runtime(
 
     def start(app: ASGIApp, **environ: Any) -> asyncio.Task[int]:
         after_restore = environ.pop("after_restore", None)
+        shutdown: Shutdown | None = environ.pop("shutdown", None)
         module = types.ModuleType("tiny")
         module.app = app  # type: ignore[attr-defined] # a module made here
         if after_restore is not None:
             module.after_restore = after_restore  # type: ignore[attr-defined] # the same
         monkeypatch.setitem(sys.modules, "tiny", module)
         whole = {"AWS_LAMBDA_RUNTIME_API": address, "_HANDLER": "tiny.app"} | environ
-        started.append(asyncio.create_task(run(whole, clock)))
+        started.append(asyncio.create_task(run(whole, clock, shutdown)))
         return started[-1]
 
     yield start

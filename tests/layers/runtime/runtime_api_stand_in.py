@@ -9,6 +9,7 @@ from typing import Any
 
 PRELUDE_END = b"\0" * 8
 ARN = "arn:aws:lambda:eu-west-1:111122223333:function:messages"
+FUNCTION_URL_HOST = "abc123.lambda-url.eu-west-1.on.aws"
 FAR_MS = 4_000_000_000_000
 
 
@@ -19,10 +20,12 @@ def event(
     query: str = "",
     headers: dict[str, str] | None = None,
     body: str | None = None,
+    domain: str | None = FUNCTION_URL_HOST,
+    stage: str = "$default",
     **more: Any,
 ) -> dict[str, Any]:
-    """Return a function URL's event, payload format 2.0."""
-    host = "abc123.lambda-url.eu-west-1.on.aws"
+    """Return a function URL's event, payload format 2.0; with another `domain`, an HTTP API's."""
+    host = domain or "localhost"
     whole = {
         "version": "2.0",
         "routeKey": "$default",
@@ -30,7 +33,8 @@ def event(
         "rawQueryString": query,
         "headers": {"host": host, "x-forwarded-proto": "https", "x-forwarded-port": "443"} | (headers or {}),
         "requestContext": {
-            "domainName": host,
+            "domainName": domain,
+            "stage": stage,
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7"},
         },
         "isBase64Encoded": False,
@@ -38,6 +42,30 @@ def event(
     if body is not None:
         whole["body"] = body
     return whole | more
+
+
+def rest_event(
+    path: str = "/", *, method: str = "GET", stage_path: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return a REST API's event, payload format 1.0."""
+    host = "h.execute-api.eu-west-1.amazonaws.com"
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": {"Host": host},
+        "multiValueHeaders": {"Host": [host]},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "requestContext": {
+            "path": stage_path or path,
+            "stage": "prod",
+            "protocol": "HTTP/1.1",
+            "identity": {"sourceIp": "192.0.2.7"},
+        },
+        "body": None,
+        "isBase64Encoded": False,
+    } | more
 
 
 @dataclass(slots=True)
@@ -68,6 +96,12 @@ class Invocation:
         await self.over.wait()
         return b"".join(self.chunks.get_nowait() for _ in range(self.chunks.qsize()))
 
+    async def answer(self) -> dict[str, Any]:
+        """Return a buffered answer, which came in one piece."""
+        parsed: dict[str, Any] = json.loads(await self.body())
+        assert "lambda-runtime-function-response-mode" not in self.response_headers
+        return parsed
+
     def trailer_error(self) -> dict[str, Any]:
         """Return the error object of the trailers."""
         parsed: dict[str, Any] = json.loads(
@@ -86,7 +120,8 @@ class RuntimeApiStandIn:
         self.calls: list[str] = []
         self.connections = 0
         self.close_after_next = False
-        self.next_status = 200
+        self.next_statuses: list[int] = []
+        self.response_status = 202
         self._queue: asyncio.Queue[Invocation] = asyncio.Queue()
         self._invocations: dict[str, Invocation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -181,8 +216,8 @@ class RuntimeApiStandIn:
         return True
 
     async def _next(self, writer: asyncio.StreamWriter) -> bool:
-        if self.next_status != 200:
-            writer.write(f"HTTP/1.1 {self.next_status} Error\r\nContent-Length: 0\r\n\r\n".encode())
+        if self.next_statuses:
+            writer.write(f"HTTP/1.1 {self.next_statuses.pop(0)} Error\r\nContent-Length: 0\r\n\r\n".encode())
             return True
         invocation = await self._queue.get()
         lines = [f"{name}: {value}" for name, value in invocation.headers.items()]
@@ -198,6 +233,11 @@ class RuntimeApiStandIn:
         writer: asyncio.StreamWriter,
     ) -> bool:
         invocation.response_headers = headers
+        if "content-length" in headers:
+            invocation.chunks.put_nowait(await reader.readexactly(int(headers["content-length"])))
+            invocation.over.set()
+            writer.write(f"HTTP/1.1 {self.response_status} X\r\nContent-Length: 0\r\n\r\n".encode())
+            return True
         invocation.chunks.put_nowait(await _chunk(reader))
         if invocation.refuse_with is not None:
             writer.write(invocation.refuse_with)
@@ -213,7 +253,8 @@ class RuntimeApiStandIn:
         if self.close_after_next:
             writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
             return False
-        writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n')
+        status = f"HTTP/1.1 {self.response_status} X\r\nContent-Length: 16\r\n\r\n"
+        writer.write(status.encode() + b'{"status":"OK"}\n')
         return True
 
 

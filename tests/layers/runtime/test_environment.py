@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from lambda_asgi.asgi import Receive, Scope, Send
-from lambda_asgi.runtime import BadConfiguration, load_handler
-from tests.layers.runtime.conftest import StartRuntime
+from lambda_asgi.settings import BadConfiguration, load_handler
+from tests.layers.runtime.conftest import StartRuntime, SteppedClock
 from tests.layers.runtime.runtime_api_stand_in import RuntimeApiStandIn, event
 
 pytestmark = pytest.mark.timeout(20)
@@ -86,8 +86,9 @@ async def test_an_app_without_a_lifespan_is_served_and_its_error_is_logged(
 
 
 async def test_the_app_is_shut_down_when_the_environment_ends(
-    start_runtime: StartRuntime, runtime_api: RuntimeApiStandIn
+    start_runtime: StartRuntime, runtime_api: RuntimeApiStandIn, clock: SteppedClock
 ) -> None:
+    clock.jumps = True
     heard: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,14 +96,15 @@ async def test_the_app_is_shut_down_when_the_environment_ends(
             heard.append((await receive())["type"])
             await send({"type": answer})
 
-    runtime_api.next_status = 500
+    runtime_api.next_statuses = [500] * 5
     assert await start_runtime(app) == 1
     assert heard == ["lifespan.startup", "lifespan.shutdown"]
 
 
 async def test_a_runtime_api_that_is_not_there_ends_the_environment(
-    start_runtime: StartRuntime, runtime_api: RuntimeApiStandIn, capsys: pytest.CaptureFixture[str]
+    start_runtime: StartRuntime, clock: SteppedClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    clock.jumps = True
     assert await start_runtime(ok, AWS_LAMBDA_RUNTIME_API="127.0.0.1:1") == 1
     assert "invocation/next did not answer" in capsys.readouterr().err
 
@@ -144,7 +146,7 @@ async def test_a_restore_hook_that_fails_is_reported(
 
     runtime_api.restore.set()
     status = await start_runtime(ok, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start", after_restore=after_restore)
-    assert status == 1
+    assert status == 65
     assert runtime_api.restore_error is not None
     assert runtime_api.restore_error["errorMessage"] == "no network after the restore"
 

@@ -230,7 +230,9 @@ async def test_the_app_is_told_what_lambda_says_of_the_invocation(
     start_runtime(app)
     invocation = runtime_api.invoke(event(), headers={"Lambda-Runtime-Invocation-Id": "tag-1"})
     await invocation.over.wait()
+    assert not seen.pop("ending").is_set()
     assert seen == {
+        "cancel_ms": FAR_MS - 2_000,
         "request_id": "request-0",
         "deadline_ms": FAR_MS,
         "invoked_function_arn": "arn:aws:lambda:eu-west-1:111122223333:function:messages",

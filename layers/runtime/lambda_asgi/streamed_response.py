@@ -1,4 +1,4 @@
-"""An invocation's answer on its way to Lambda: one chunked POST, each chunk written as it is produced.
+"""A streamed answer on its way to Lambda: one chunked POST, each chunk written as it is produced.
 
 Source: AWS Lambda Developer Guide, "Building a custom runtime", response streaming; the prelude's content type
 and the 8 NUL bytes after it as in the Rust runtime (aws/aws-lambda-rust-runtime, `requests.rs`).
@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 
 from lambda_asgi.function_error import FunctionError
 from lambda_asgi.http1 import ProtocolError, Response, read_response
+from lambda_asgi.payload import Front
+from lambda_asgi.response_head import ResponseHead, prelude_of
 
 HEADERS = (
     ("Content-Type", "application/vnd.awslambda.http-integration-response"),
@@ -17,32 +19,40 @@ HEADERS = (
     ("Transfer-Encoding", "chunked"),
     ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"),
 )
-PRELUDE_END = b"\0" * 8
 
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class ResponseUpload:
+class StreamedResponse:
     """One answer; nothing is sent before `start`."""
 
-    def __init__(self, head: bytes, connect: Callable[[], Awaitable[Connection]]) -> None:
-        self._head = head
+    def __init__(self, request: bytes, connect: Callable[[], Awaitable[Connection]], front: Front) -> None:
+        """`request` is the head of the POST to the Runtime API."""
+        self._request = request
+        self._front = front
         self._connect = connect
         self._writer: asyncio.StreamWriter | None = None
         self._on_lost: Callable[[], None] | None = None
         self._response: asyncio.Task[Response] | None = None
 
-    async def start(self, prelude: bytes, on_lost: Callable[[], None]) -> None:
-        """Send the request's head and the prelude; raise OSError when there is no connection to send them on."""
+    def check(self, head: ResponseHead) -> None:
+        """Raise ValueError for a head that could not be sent."""
+        prelude_of(head, self._front)
+
+    async def start(self, head: ResponseHead, on_lost: Callable[[], None]) -> None:
+        """Send status and headers; raise OSError when there is no connection to send them on."""
+        prelude = prelude_of(head, self._front)
         reader, self._writer = await self._connect()
         self._on_lost = on_lost
         self._response = asyncio.create_task(read_response(reader))
         self._response.add_done_callback(self._watch)
-        await self._write(self._head, *_chunk(prelude + PRELUDE_END))
+        await self._write(self._request, *_chunk(prelude))
 
     async def write(self, data: bytes) -> None:
         await self._write(*_chunk(data))
+        # `drain` goes on at once while the buffer has room: an app that never waits would starve others.
+        await asyncio.sleep(0)
 
     async def finish(self) -> None:
         self._on_lost = None
@@ -57,6 +67,12 @@ class ResponseUpload:
             f"Lambda-Runtime-Function-Error-Type: {error.error_type}\r\n".encode("ascii"),
             f"Lambda-Runtime-Function-Error-Body: {body}\r\n\r\n".encode("ascii"),
         )
+
+    async def finished(self, failure: FunctionError | None) -> Response:
+        """End the answer, with trailers where it failed; return what Lambda said of it, or raise as the others."""
+        if failure is not None:
+            await self.fail(failure)
+        return await self.acknowledgement()
 
     async def acknowledgement(self) -> Response:
         """Return what Lambda said of the whole answer; raise ProtocolError or OSError when it said nothing."""
