@@ -17,7 +17,6 @@ from channeling.http1.errors import (
     ConnectFailed,
     ConnectionBroken,
     ConnectTimedOut,
-    NotSent,
     PeerRefused,
     UnknownEncoding,
 )
@@ -54,7 +53,6 @@ class HttpClient:
         self._pool_timeout_s = pool_timeout_s
         self._refuse_peer = refuse_peer
         self._ssl_context = ssl_context
-        self._is_closed = False
 
     async def send(
         self,
@@ -91,16 +89,13 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Close every connection; requests under way fail, and so do later ones."""
-        self._is_closed = True
         self._pool.close()
 
     def drop_connections(self) -> None:
         """Close every connection, to go on with new ones: after the process was frozen, say."""
-        self._pool.close()
+        self._pool.drop()
 
     async def _open(self, origin: Origin) -> Connection:
-        if self._is_closed:
-            raise NotSent("the client was closed")
         resting = await self._pool.claim(origin, self._pool_timeout_s)
         if resting is not None:
             return resting
@@ -134,7 +129,10 @@ class HttpClient:
         try:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if refuse_peer is not None:
-                if refuse_peer(origin.netloc, str(transport.get_extra_info("peername")[0])):
+                peer = transport.get_extra_info("peername")
+                if peer is None:
+                    raise ConnectionResetError("the connection was closed at once")
+                if refuse_peer(origin.netloc, str(peer[0])):
                     raise PeerRefused("the server's address is one that is not called")
                 if context is not None:
                     secured = await loop.start_tls(

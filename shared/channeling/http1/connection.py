@@ -7,11 +7,13 @@ not told where a body ends that only the end of the connection ends, which is se
 import asyncio
 import select
 import time
+from collections.abc import Callable
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from channeling.http1.errors import (
+    ConnectFailed,
     ConnectionBroken,
     HttpError,
     ReadTimedOut,
@@ -30,6 +32,7 @@ _JOINED_BODY_BYTES = 64 * 1024
 _FIRST_FINAL_STATUS = (
     200  # those below are informational (RFC 9110, section 15.2): the answer is still to come
 )
+_FIRST_STATUS = 100
 _BODILESS = frozenset({204, 304})
 
 
@@ -39,6 +42,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.idle_since_s = 0.0
+        self.on_lost: Callable[[Connection], None] | None = None
         self.status = 0
         self.headers: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
@@ -106,8 +110,8 @@ class Connection(asyncio.Protocol):
     ) -> None:
         """Send a request and wait for the head of its response; raise HttpError."""
         transport = self._transport
-        if transport is None or self._is_lost:
-            raise ConnectionBroken("the connection was closed")
+        if transport is None or self._is_lost or transport.is_closing():
+            raise ConnectFailed("the server closed the connection before anything was sent")
         self._begin()
         self._is_busy, self._can_be_reused = True, False
         if len(body) <= _JOINED_BODY_BYTES:
@@ -137,6 +141,8 @@ class Connection(asyncio.Protocol):
         """Wait until something has come, or raise what went wrong."""
         if self._error is not None:
             raise self._error
+        if self._waiter is not None:
+            raise RuntimeError("two tasks read one response")
         waiter = self._waiter = self._loop.create_future()
         timer = None if timeout_s is None else self._loop.call_later(timeout_s, _expire, waiter, late)
         try:
@@ -170,11 +176,15 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost, self._can_be_reused = True, False
         if self._is_busy and not self._is_complete and self._error is None:
+            # asyncio tells an end that TLS did not announce as it tells any: whether such a body is whole is for
+            # its reader to see.
             if self._ends_with_connection and exc is None:
                 self._is_complete = True
             else:
                 self._error = ConnectionBroken("the connection ended before the answer did")
         self._wake()
+        if self.on_lost is not None:
+            self.on_lost(self)
 
     def pause_writing(self) -> None:
         self._writes_paused = True
@@ -232,11 +242,19 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._is_complete:
             return
-        self._advances = True
         self.status = self._parser.get_status_code()
         if self.status < _FIRST_FINAL_STATUS:
+            if (
+                self.status < _FIRST_STATUS
+                or "content-length" in self.headers
+                or "transfer-encoding" in self.headers
+            ):
+                self._error = ResponseMalformed("the server sent a body where none can be")
+                raise self._error
+            # It brings the response no further: one without end is a head without end.
             self.headers = {}
             return
+        self._advances = True
         codings = self.headers.get("transfer-encoding", "").lower().replace(" ", "")
         if codings not in ("", "chunked", "identity"):
             self._error = ResponseMalformed("the response has a transfer-encoding that is not known")

@@ -28,7 +28,9 @@ class BodyDecoder:
             if len(data) < _ZLIB_HEADER_BYTES:
                 return
             self._inflater = zlib.decompressobj(zlib.MAX_WBITS if _is_zlib(data) else _RAW_DEFLATE)
-        while data:
+        is_full = False
+        # A piece that is full may leave more of it in the inflater, though no input is left.
+        while data or is_full:
             if self._inflater.eof:
                 if not self._is_gzip:
                     return  # what follows the end is nobody's
@@ -37,6 +39,7 @@ class BodyDecoder:
                 piece = self._inflater.decompress(data, _LONGEST_PIECE)
             except zlib.error as error:
                 raise BodyUndecodable("the body is not in the encoding that its headers name") from error
+            is_full = len(piece) == _LONGEST_PIECE and not self._inflater.eof
             data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
             if piece:
                 yield piece
