@@ -22,6 +22,7 @@ class SteppedClock:
         self.jumps = False
         self._now_ms = now_ms
         self._moved = asyncio.Condition()
+        self._waited_for: set[int] = set()
 
     def now_ms(self) -> int:
         return self._now_ms
@@ -31,7 +32,14 @@ class SteppedClock:
             self._now_ms = max(self._now_ms, time_ms)
             return
         async with self._moved:
+            self._waited_for.add(time_ms)
+            self._moved.notify_all()
             await self._moved.wait_for(lambda: self._now_ms >= time_ms)
+
+    async def waited_for(self, time_ms: int) -> None:
+        """Wait until somebody waits for this time."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: time_ms in self._waited_for)
 
     async def set_ms(self, now_ms: int) -> None:
         """Move to a time and wake whoever waits for it."""
@@ -71,7 +79,8 @@ async def start_runtime(
         if after_restore is not None:
             module.after_restore = after_restore  # type: ignore[attr-defined] # the same
         monkeypatch.setitem(sys.modules, "tiny", module)
-        whole = {"AWS_LAMBDA_RUNTIME_API": address, "_HANDLER": "tiny.app"} | environ
+        whole: dict[str, str] = environ.pop("environ", {})
+        whole |= {"AWS_LAMBDA_RUNTIME_API": address, "_HANDLER": "tiny.app"} | environ
         started.append(asyncio.create_task(run(whole, clock, shutdown)))
         return started[-1]
 

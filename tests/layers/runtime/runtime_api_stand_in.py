@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +123,9 @@ class RuntimeApiStandIn:
         self.close_after_next = False
         self.next_statuses: list[int] = []
         self.response_status = 202
+        self.error_status = 202
+        self._moved = asyncio.Condition()
+        self._waiting: set[asyncio.StreamWriter] = set()
         self._queue: asyncio.Queue[Invocation] = asyncio.Queue()
         self._invocations: dict[str, Invocation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -143,6 +147,18 @@ class RuntimeApiStandIn:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+
+    async def drop_waiting(self) -> None:
+        """Break the connections that wait for an invocation, once there are any."""
+        await self.until(lambda: bool(self._waiting))
+        for writer in self._waiting:
+            writer.transport.abort()
+        self._waiting.clear()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds that this stand-in changes as it answers."""
+        async with self._moved:
+            await self._moved.wait_for(holds)
 
     def invoke(
         self,
@@ -212,14 +228,21 @@ class RuntimeApiStandIn:
                 self.restore_error = error
             case _:
                 raise AssertionError(f"the Runtime API has no {path}")
-        writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        writer.write(f"HTTP/1.1 {self.error_status} X\r\nContent-Length: 0\r\n\r\n".encode())
         return True
 
     async def _next(self, writer: asyncio.StreamWriter) -> bool:
         if self.next_statuses:
-            writer.write(f"HTTP/1.1 {self.next_statuses.pop(0)} Error\r\nContent-Length: 0\r\n\r\n".encode())
+            status = self.next_statuses.pop(0)
+            async with self._moved:
+                self._moved.notify_all()
+            writer.write(f"HTTP/1.1 {status} Error\r\nContent-Length: 0\r\n\r\n".encode())
             return True
+        self._waiting.add(writer)
+        async with self._moved:
+            self._moved.notify_all()
         invocation = await self._queue.get()
+        self._waiting.discard(writer)
         lines = [f"{name}: {value}" for name, value in invocation.headers.items()]
         lines.append(f"Content-Length: {len(invocation.event_json)}")
         writer.write("\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode() + invocation.event_json)

@@ -1,4 +1,4 @@
-"""Each caller gets the answer in the form that it takes: a stream or a whole, joined headers or lists, text or base64."""
+"""Each caller gets the answer in the form it takes: stream or whole, headers joined or listed, text or base64."""
 
 import base64
 import json
