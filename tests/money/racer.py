@@ -11,13 +11,12 @@ import json
 import os
 import sys
 
-from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.admission import Held
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.store import BudgetStore
 from channeling.tables import TableNames
 from channeling.usage.store import UsageStore
-from channeling_cli.embedded_dynamodb import local_client
+from channeling_cli.lean_store import open_lean_store
 from tests.channeling.budgets.conftest import NOON_S, Protocol
 from tests.stand_ins.clock import SetClock
 
@@ -43,22 +42,36 @@ async def race(
     return [one for some in given for one in some]
 
 
+async def race_in_rounds(
+    endpoint_url: str,
+    tables: TableNames,
+    users: list[str],
+    limit: int,
+    amount: int,
+    holds: int,
+    rounds: int,
+) -> list[list[object]]:
+    """Race through the lean door, as requests do; each round but the first after the end of the day before."""
+    store = open_lean_store(endpoint_url)
+    door, clock = store.dynamodb, SetClock(NOON_S)
+    protocol = Protocol(BudgetStore(door, tables.budgets), UsageStore(door, tables.usage, clock), clock)
+    given = []
+    for _ in range(rounds):
+        given += await race(protocol, users, limit, amount, holds)
+        clock.now_s = NOON_S + 10
+    await store.aclose()
+    return given
+
+
 def main(arguments: list[str]) -> None:
     """Race once, or in two rounds with a window's end between them."""
     endpoint_url, prefix, users = arguments[:3]
     limit, amount, holds, rounds = (int(number) for number in arguments[3:])
     tables = TableNames.with_prefix(prefix)
-    door = BotocoreDynamoDB(local_client(endpoint_url))
-    clock = SetClock(NOON_S)
-    protocol = Protocol(BudgetStore(door, tables.budgets), UsageStore(door, tables.usage, clock), clock)
     print("ready", flush=True)
     sys.stdin.readline()
-    given = []
-    for _ in range(rounds):
-        given += asyncio.run(race(protocol, users.split(","), limit, amount, holds))
-        clock.now_s = NOON_S + 10
+    given = asyncio.run(race_in_rounds(endpoint_url, tables, users.split(","), limit, amount, holds, rounds))
     print(json.dumps(given), flush=True)
-    door.close()
 
 
 if __name__ == "__main__":
