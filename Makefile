@@ -57,7 +57,7 @@ LATENCY_MS ?= 0
 bench-dynamodb: $(VENV)/.run ## Run the benchmark's DynamoDB alone: make bench-dynamodb PORT=8000 [LATENCY_MS=5]
 	@exec $(BIN)/python -m bench.dynamodb --port $(PORT) --latency-ms $(LATENCY_MS)
 
-bench-peers: $(VENV)/.run ## Install the other gateways of bench-budget-wire into .tools/peers (400 MB)
+bench-peers: $(VENV)/.run ## Install the other gateways of bench and bench-budget-wire into .tools/peers (1.5 GB)
 	@$(BIN)/python -m bench.wire.peers
 
 check: $(VENV)/.dev ## Lint, types, import direction
@@ -76,9 +76,10 @@ SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_RE
 sam: ## Install the AWS SAM CLI into .tools/sam (needs Python 3.13)
 	@$(PYTHON) -m emulator.sam_cli
 
-build: sam ## Check template.yaml and build what `sam deploy` deploys
+build: sam ## Check template.yaml and build what `sam deploy` deploys: make build [ARCHITECTURE=x86_64]
 	@$(SAM) validate --lint
-	@$(SAM) build
+	@$(SAM) build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+	@.tools/sam/bin/python -m emulator.finish_build .aws-sam/build
 
 invoke: $(VENV)/.run sam ## Let the built function answer an event here: make invoke EVENT=events/message_stream.json
 	@test -n "$(EVENT)" || { echo "Say which event: make invoke EVENT=events/message_stream.json"; exit 2; }
@@ -96,6 +97,8 @@ lock: ## Resolve and lock the dependencies again (needs uv)
 	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --generate-hashes --no-header --no-annotate requirements/messages-deps.in -c requirements/run.lock -o layers/messages-deps/requirements.txt
 	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --generate-hashes --no-header --no-annotate requirements/admin-deps.in -c requirements/run.lock -c requirements/dev.lock -o layers/admin-deps/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate requirements/sam.in -o requirements/sam.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/checkov.in -o requirements/checkov.lock
+	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate requirements/container.in -c requirements/run.lock -o requirements/container.lock
 
 clean: ## Remove what install and build made
 	rm -rf $(VENV) .aws-sam .tools

@@ -7,19 +7,31 @@ come one after another in each round, started afresh; the better round counts. b
 """
 
 import argparse
+import os
+import platform
+import signal
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import FrameType
 
 import orjson
 
+from bench.speed.acceptance import Surroundings
+from bench.speed.cores import UPSTREAM_CORE, keep_to
 from bench.speed.measure import Figures, MeasureFailed, Plan, better, measure, settle_down
+from bench.speed.names import CHANNELING
 from bench.speed.native import PROGRAMS, compile_programs, running_upstream
-from bench.speed.report import markdown
+from bench.speed.picture import bar_picture
+from bench.speed.plain_targets import RELAY_PACKAGES
+from bench.speed.report import Report, bars, markdown
+from bench.speed.surroundings import cold_import_ms, store_figures
 from bench.speed.target import Place, Target
 from bench.speed.targets import TARGETS
+from bench.wire.peers import versions
 from bench.wire.processes import DidNotStart, NotAvailable
 
 QUICK = Plan(seconds=1.0, warm_up_s=0.3, rounds=1, paced_streams=1, crowd=False)
@@ -64,8 +76,47 @@ def _measured(target: Target, plan: Plan) -> Figures:
                 return figures
 
 
+def surroundings(plan: Plan) -> tuple[Surroundings, str]:
+    """Measure what is measured once; return it, and what to say of the store."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as home:
+        store_call_ms, store_per_s = store_figures(Path(home), plan.seconds)
+    function_ms, other_ms = cold_import_ms()
+    said = (
+        f"DynamoDB's stand-in alone: {store_per_s:,.0f} holds/s, {store_call_ms:.3f} ms each at one connection."
+        f" Cold import of the messages function {function_ms:.0f} ms, of httpx and botocore.session"
+        f" {other_ms:.0f} ms."
+    )
+    return Surroundings(store_call_ms, function_ms / other_ms), said
+
+
+def machine() -> str:
+    """Return what the figures are measured on, and with which versions."""
+    cpu = next(
+        (
+            line.partition(": ")[2]
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return (
+        f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC. {os.cpu_count()} cores ({cpu}),"
+        f" {platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}; load"
+        f" {os.getloadavg()[0]:.1f} before. {', '.join([*versions(), *RELAY_PACKAGES])}."
+    )
+
+
+def _end_at_sigterm() -> None:
+    """Make SIGTERM end the programs that run as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def main() -> None:
-    """Measure, and print the tables."""
+    """Measure, and print the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="rounds of a second, no other gateways")
     parser.add_argument(
@@ -73,24 +124,23 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, help="how long each measure takes")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--out", type=Path, help="write the tables to this file too")
+    parser.add_argument("--out", type=Path, help="write the page to this file too")
+    parser.add_argument("--picture", type=Path, help="write the picture to this file")
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
-    if options.seconds or options.rounds:
-        plan = Plan(
-            options.seconds or plan.seconds,
-            plan.warm_up_s,
-            options.rounds or plan.rounds,
-            plan.paced_streams,
-            crowd=plan.crowd,
-        )
+    plan = replace(plan, seconds=options.seconds or plan.seconds, rounds=options.rounds or plan.rounds)
     targets = [
         target
         for target in TARGETS
         if (not options.quick or not target.is_peer)
         and (not options.only or target.name.lower().startswith(tuple(name.lower() for name in options.only)))
     ]
+    _end_at_sigterm()
+    keep_to(UPSTREAM_CORE)
+    where = machine()
     try:
+        compile_programs()
+        around, said = surroundings(plan)
         measured, left_out = run(targets, plan)
     except NotAvailable as reason:
         sys.exit(str(reason))
@@ -99,10 +149,23 @@ def main() -> None:
             {name: asdict(figures) for name, figures in measured.items()}, option=orjson.OPT_INDENT_2
         )
     )
-    text = markdown(measured, left_out, plan)
+    text = markdown(Report(measured, left_out, plan, around, f"{where}\n\n{said}"))
     sys.stdout.write(text)
     if options.out is not None:
         options.out.write_text(text)
+    if options.picture is not None:
+        options.picture.write_text(picture(measured))
+
+
+def picture(measured: Mapping[str, Figures]) -> str:
+    """Return the README's picture of a run."""
+    panels = [
+        ("Events a second, streamed in bursts", "{:,.0f}", bars(measured, "events_per_s")),
+        ("Requests a second", "{:,.0f}", bars(measured, "requests_per_s")),
+        ("Memory after the run, MB", "{:.0f}", bars(measured, "rss_after_mb")),
+    ]
+    foot = "One process on one core, 16 connections, a stand-in for the provider on loopback: make bench"
+    return bar_picture([panel for panel in panels if panel[2]], CHANNELING, foot)
 
 
 if __name__ == "__main__":

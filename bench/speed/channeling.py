@@ -2,7 +2,7 @@
 
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,15 +37,26 @@ def clone_item(dynamodb_url: str, table: str, key: tuple[str, str], count: int) 
 
 @contextmanager
 def running_channeling(
-    place: Place, model: str, *, latency_ms: float = 0.0, users: int = USERS
+    place: Place, model: str, *, latency_ms: float = 0.0, users: int = USERS, as_function: bool = False
 ) -> Iterator[Running]:
-    """Run `channeling serve` with a fresh store and that many users."""
+    """Run `channeling serve`, or the messages function's application on uvicorn, with a fresh store and users."""
     with running_dynamodb(place.folder, latency_ms) as dynamodb_port:
         environ = gateway_environ(place, dynamodb_port)
-        callers = seeded_callers(environ, place.folder, users)
+        with start_local_backend(environ, folder=place.folder) as backend:
+            # This makes the tables and the project as `channeling serve` does, which then finds them.
+            callers = [
+                Caller({"x-api-key": backend.mint(f"user-{number}", _LIMIT_MICROUSD)})
+                for number in range(users)
+            ]
+            function_environ = environ | backend.gateway_environ()
         port = free_port()
-        channeling = Path(sys.executable).parent / "channeling"
-        command: list[str | Path] = [channeling, "serve", "--port", str(port), "--data", place.folder]
+        programs = Path(sys.executable).parent
+        command: list[str | Path] = [programs / "channeling", "serve", "--port", str(port)]
+        command += ["--data", place.folder]
+        if as_function:
+            command = [programs / "uvicorn", "app:app", "--app-dir", ROOT / "functions/messages"]
+            command += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
+            environ = function_environ
         program = Program(command, port, body_of("json", model), callers, environ)
         with running_program(program, place.folder) as serving:
             yield serving
@@ -67,11 +78,3 @@ def gateway_environ(place: Place, dynamodb_port: int) -> dict[str, str]:
         "CHANNELING_PROJECT_CACHE_MILLISECONDS": "60000",
         "CHANNELING_MAX_CONCURRENT": "128",
     }
-
-
-def seeded_callers(environ: Mapping[str, str], folder: Path, users: int) -> list[Caller]:
-    """Make the tables and the project in the store as `channeling serve` does; return callers with tokens."""
-    with start_local_backend(environ, folder=folder) as backend:
-        return [
-            Caller({"x-api-key": backend.mint(f"user-{number}", _LIMIT_MICROUSD)}) for number in range(users)
-        ]

@@ -27,6 +27,12 @@ def pinned(core: int, command: Sequence[str | Path]) -> list[str | Path]:
     return [taskset, "-c", str(core), *command]
 
 
+def keep_to(core: int) -> None:
+    """Keep this process, and what it starts without saying a core, to one core where there are two."""
+    if (os.cpu_count() or 1) > core:
+        os.sched_setaffinity(0, {core})
+
+
 def used_by(process_id: int) -> Used:
     """Return what a process and its children have used."""
     cpu_s = rss_mb = 0.0

@@ -112,7 +112,7 @@ def _measure_streams(figures: Figures, requests: "Requests", place: Place, plan:
     figures.paced_c1_p50_ms, figures.paced_c1_p99_ms = _percentiles(seen["delay_ms"])
     seen = requests.press("sse", Load(16, ENDINGS["sse"], each=each, ramp_ms=PACE_MS))
     figures.paced_c16_p50_ms, figures.paced_c16_p99_ms = _percentiles(seen["delay_ms"])
-    if plan.crowd:
+    if plan.crowd and requests.takes_crowd:
         set_stream(place.upstream_port, events=plan.deltas, interval_us=CROWD_PACE_MS * _MS_PER_S)
         ramp_ms = CROWD_RAMP_S * _MS_PER_S
         seen = requests.press("sse", Load(CROWD, ENDINGS["sse"], each=1, ramp_ms=ramp_ms))
@@ -130,6 +130,11 @@ class Requests:
         self._files: Mapping[Kind, Sequence[Path]] = {
             kind: write_requests(place.folder, kind, target.model, running.callers) for kind in kinds
         }
+
+    @property
+    def takes_crowd(self) -> bool:
+        """Whether 1,000 streams at once are measured."""
+        return self._target.crowd
 
     def timed(self, kind: Kind, connections: int) -> dict[str, Any]:
         """Press for the plan's time; add what CPU the target spent on a request and on an event."""

@@ -34,16 +34,22 @@ class Running:
     start_up_s: float | None = None
 
 
+Start = Callable[[Place], AbstractContextManager[Running]]
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that answers /v1/messages. `model` is what it is asked for."""
+    """Something that answers /v1/messages. `model` is what it is asked for.
+
+    A `crowd` of 1,000 streams is only sent to some: it takes a quarter of a minute, and overruns what is slow.
+    """
 
     name: str
     model: str
-    start: Callable[[Place], AbstractContextManager[Running]]
+    start: Start
     streams: bool = True
     is_peer: bool = False
-    note: str = ""
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True)

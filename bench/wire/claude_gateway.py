@@ -24,7 +24,7 @@ from bench.wire.processes import ROOT, NotAvailable, free_port, listens, running
 from channeling.auth.jws import encode_signed
 
 PACKAGES = ROOT / ".tools/peers/claude/node_modules/@anthropic-ai"
-_SESSION_SECRET, _ADMIN_KEY = "s" * 40, "a" * 40
+_SESSION_SECRET, ADMIN_KEY = "s" * 40, "a" * 40
 _AUDIENCE = "claude-gateway"
 _NANOUSD_PER_CENT = 10_000_000
 
@@ -47,33 +47,21 @@ def refusal(status: int, body: bytes) -> Refusal:
 def running_claude_gateway(task: Task) -> Iterator[Gateway]:
     """Run it; raise NotAvailable when it or Postgres is not here."""
     program = binary()
-    with _running_postgres(task.folder) as postgres_url:
+    with running_postgres(task.folder) as postgres_url:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        configuration = {
-            "listen": {"host": "127.0.0.1", "port": port, "public_url": url},
-            "oidc": {"issuer": task.provider_url, "client_id": "study", "client_secret": "study"},
-            "session": {"jwt_secret": _SESSION_SECRET},
-            "store": {"postgres_url": postgres_url},
-            "upstreams": [
-                {"provider": "anthropic", "base_url": task.provider_url, "auth": {"api_key": "sk-ant-study"}}
-            ],
-            "admin": {"write_keys": [{"id": "study", "key": _ADMIN_KEY}]},
-            "enforcement": {"fail_closed_on_error": True},
-        }
+        configuration = gateway_configuration(url, port, task.provider_url, postgres_url)
         file = task.folder / "gateway.yaml"
         file.write_bytes(orjson.dumps(configuration))
         environ = {"PATH": "/usr/bin:/bin", "HOME": str(task.folder), "CLAUDE_GATEWAY_ALLOW_LOOPBACK": "1"}
         command: list[str | Path] = ["/bin/sh", "-c", 'exec "$0" gateway --config "$1" >&2', program, file]
         with running(command, task.folder, "gateway.err", environ=environ) as process:
             wait_until(lambda: listens(port), process, task.folder / "gateway.err")
-            cents = str(task.limit // _NANOUSD_PER_CENT)
-            limit = {"scope": {"type": "organization"}, "amount": cents, "period": "daily"}
-            _admin(f"{url}/v1/organizations/spend_limits", limit)
+            set_organization_limit(url, task.limit // _NANOUSD_PER_CENT)
             yield Gateway(
                 name="claude gateway",
                 url=f"{url}/v1/messages",
-                headers={user: {"authorization": f"Bearer {_session(url, user)}"} for user in task.users},
+                headers={user: {"authorization": f"Bearer {session_of(url, user)}"} for user in task.users},
                 bodies={user: anthropic_body(task, user) for user in task.users},
                 ending=b"event: message_stop",
                 refusal=refusal,
@@ -81,14 +69,36 @@ def running_claude_gateway(task: Task) -> Iterator[Gateway]:
             )
 
 
-def _session(issuer: str, user: str) -> str:
+def gateway_configuration(url: str, port: int, provider_url: str, postgres_url: str) -> dict[str, Any]:
+    """Return its configuration file's content: it fails closed."""
+    return {
+        "listen": {"host": "127.0.0.1", "port": port, "public_url": url},
+        "oidc": {"issuer": provider_url, "client_id": "study", "client_secret": "study"},
+        "session": {"jwt_secret": _SESSION_SECRET},
+        "store": {"postgres_url": postgres_url},
+        "upstreams": [
+            {"provider": "anthropic", "base_url": provider_url, "auth": {"api_key": "sk-ant-study"}}
+        ],
+        "admin": {"write_keys": [{"id": "study", "key": ADMIN_KEY}]},
+        "enforcement": {"fail_closed_on_error": True},
+    }
+
+
+def set_organization_limit(url: str, cents: int) -> None:
+    """Set what every user may spend a day, through its admin API."""
+    limit = {"scope": {"type": "organization"}, "amount": str(cents), "period": "daily"}
+    _admin(f"{url}/v1/organizations/spend_limits", limit)
+
+
+def session_of(issuer: str, user: str) -> str:
+    """Return the session of a user, signed with the configuration's secret."""
     now_s = int(time.time())
     claims = {"sub": user, "email": f"{user}@example.com", "name": user, "iss": issuer, "aud": _AUDIENCE}
     return encode_signed({**claims, "iat": now_s, "exp": now_s + 3_600}, _SESSION_SECRET)
 
 
 def _admin(url: str, content: Any = None) -> Any:
-    headers = {"x-api-key": _ADMIN_KEY, "content-type": "application/json"}
+    headers = {"x-api-key": ADMIN_KEY, "content-type": "application/json"}
     data = None if content is None else orjson.dumps(content)
     request = urllib.request.Request(url, data, headers)  # noqa: S310 - a loopback address of this study
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
@@ -106,7 +116,7 @@ def _ledger(url: str, user: str) -> Ledger:
 
 
 @contextmanager
-def _running_postgres(folder: Path) -> Iterator[str]:
+def running_postgres(folder: Path) -> Iterator[str]:
     """Run a Postgres of its own, as the user `postgres` where this is root, who may not run it."""
     programs = _postgres_programs()
     home, port = folder / "postgres", free_port()

@@ -10,11 +10,12 @@ import pytest
 
 from bench.answers import ANTHROPIC_MODEL, OPENAI_MODEL, OPENROUTER_MODEL
 from bench.speed.__main__ import run
+from bench.speed.acceptance import Surroundings
 from bench.speed.channeling import running_channeling
 from bench.speed.measure import Figures, MeasureFailed, Plan, Requests, better, measure
 from bench.speed.native import Load, compile_programs, press, running_upstream, set_stream
 from bench.speed.plain_targets import running_nothing, running_relay
-from bench.speed.report import markdown
+from bench.speed.report import Report, markdown
 from bench.speed.requests import Caller, body_of, write_requests
 from bench.speed.target import Place, Target
 
@@ -52,7 +53,7 @@ def test_a_run_has_every_figure_of_a_target_and_says_why_it_has_none() -> None:
     assert without(measured["relay"]) == CROWD
     [line] = left_out
     assert line.startswith("nobody: ")
-    text = markdown(measured, left_out, SHORT)
+    text = markdown(Report(measured, left_out, SHORT, Surroundings(), "a machine"))
     assert all(name in text for name in ("| direct |", "| relay |", "- nobody: "))
 
 
