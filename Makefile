@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-dynamodb bench-peers bench-translate check format sam build invoke serve-lambda prices lock clean
+.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-growth bench-dynamodb bench-peers bench-translate check format sam build invoke serve-lambda bench-lambda prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ BENCH ?=
 bench: $(VENV)/.run ## How fast Channeling is, other gateways beside it: make bench [BENCH="--quick"] (minutes)
 	@$(BIN)/python -m bench.speed $(BENCH)
 
+bench-growth: $(VENV)/.run ## How cost grows with bodies, events, streams, users, holds: make bench-growth (minutes)
+	@$(BIN)/python -m bench.speed.growth $(BENCH)
+
 LATENCY_MS ?= 0
 bench-dynamodb: $(VENV)/.run ## Run the benchmark's DynamoDB alone: make bench-dynamodb PORT=8000 [LATENCY_MS=5]
 	@exec $(BIN)/python -m bench.dynamodb --port $(PORT) --latency-ms $(LATENCY_MS)
@@ -87,6 +90,10 @@ invoke: $(VENV)/.run sam ## Let the built function answer an event here: make in
 
 serve-lambda: $(VENV)/.run sam ## Run the built function behind a function URL here: make serve-lambda [PORT=8080]
 	@exec $(BIN)/python -m emulator.front --port $(PORT)
+
+LAMBDA ?=
+bench-lambda: $(VENV)/.run sam ## Show what the built function costs: start, memory, size, many streams: make bench-lambda [LAMBDA=--imports]
+	@$(BIN)/python -m bench.artifact $(LAMBDA)
 
 prices: $(VENV)/.dev ## Make the table of default prices again, from the installed genai-prices
 	@$(BIN)/python scripts/bake_prices.py

@@ -1,8 +1,11 @@
 """What `sam build` makes of the messages function, laid out as Lambda lays it out: `task` and `opt`."""
 
+import fcntl
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,16 +38,32 @@ def build_for_host(build: Path = BUILD) -> Path:
     """Build for this machine's processor, into a folder of its own; raise BuildFailed."""
     command = [str(HOME / "bin/sam"), "build", "--cached", "--build-dir", str(build)]
     command += ["--parameter-overrides", f"Architecture={host_architecture()}"]
-    ran = subprocess.run(command, cwd=ROOT, env=sam_environ(), capture_output=True, text=True, check=False)
-    if ran.returncode:
-        raise BuildFailed(ran.stderr or ran.stdout)
+    finish = [str(HOME / "bin/python"), "-m", "emulator.finish_build", str(build)]
+    with one_build_at_a_time():
+        for step in (command, finish):
+            ran = subprocess.run(
+                step, cwd=ROOT, env=sam_environ(), capture_output=True, text=True, check=False
+            )
+            if ran.returncode:
+                raise BuildFailed(ran.stderr or ran.stdout)
     return build
+
+
+@contextmanager
+def one_build_at_a_time() -> Iterator[None]:
+    """Wait for what else builds or copies a build here: `sam build` empties folders that others read."""
+    lock = ROOT / ".aws-sam/lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def lay_out(build: Path, folder: Path) -> Artifact:
     """Copy a build's function and layers into `folder` as Lambda does, and return where they are."""
     artifact = Artifact(folder / "task", folder / "opt")
-    shutil.copytree(build / FUNCTION, artifact.task)
-    for layer in LAYERS:
-        shutil.copytree(build / layer, artifact.opt, dirs_exist_ok=True)
+    with one_build_at_a_time():
+        shutil.copytree(build / FUNCTION, artifact.task)
+        for layer in LAYERS:
+            shutil.copytree(build / layer, artifact.opt, dirs_exist_ok=True)
     return artifact

@@ -28,6 +28,8 @@ class ExecutionEnvironment:
         self.timeout_s = timeout_s
         self.api = RuntimeApi(self._changed)
         self.ready_at_ns: int | None = None
+        # Set while it waits for as many invocations as it can have.
+        self.idle = asyncio.Event()
         self._freezes = freezes
         self._frozen = False
         self._process: asyncio.subprocess.Process | None = None
@@ -75,6 +77,7 @@ class ExecutionEnvironment:
 
     def invoke(self, invocation: Invocation) -> None:
         """Hand an invocation over; at its deadline the process is killed, as Lambda does."""
+        self.idle.clear()
         if self._frozen:
             self._signal(signal.SIGCONT)
             self._frozen = False
@@ -116,8 +119,10 @@ class ExecutionEnvironment:
             self.ready_at_ns = time.monotonic_ns()
             self._first_next.set()
         # Lambda freezes a process that has asked for its next invocation as often as it can have one.
-        idle = self.api.waiting == self.max_concurrency and not self.api.under_way
-        if self._freezes and idle and not self._frozen and self._process is not None and self.is_alive:
+        if self.api.waiting < self.max_concurrency or self.api.under_way:
+            return
+        self.idle.set()
+        if self._freezes and not self._frozen and self._process is not None and self.is_alive:
             self._signal(signal.SIGSTOP)
             self._frozen = True
 

@@ -7,18 +7,14 @@ demo project and, when no provider's key is in the environment, the demo upstrea
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
-
-import uvicorn
 
 from channeling_cli.failure import CommandFailed
 from channeling_cli.listening_socket import base_url_of, listening_socket
@@ -30,28 +26,10 @@ from emulator.function_url import FunctionUrl
 from emulator.local_gateway import LocalGateway, local_gateway
 from emulator.sam_cli import SamMissing, installed_sam
 from emulator.sandbox import MEMORY_MEGABYTES, can_isolate
+from emulator.url_server import running_url
 
 _HOST = "127.0.0.1"
 _NOT_ISOLATED = "Not laid out as on Lambda, which needs root on Linux: the function runs where its files lie."
-
-
-class UrlServer(uvicorn.Server):
-    """uvicorn that leaves signals to its caller and says when it accepts connections."""
-
-    def __init__(self, config: uvicorn.Config, ready: str) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections, and say so."""
-        await super().startup(sockets=sockets)
-        sys.stdout.write(self._ready + "\n")
-        sys.stdout.flush()
 
 
 async def serve(
@@ -72,26 +50,20 @@ async def serve(
     )
     async with function:
         await function.start_ahead(1)
-        with listening_socket(_HOST, options.port) as listener:
-            ready = {
-                "base_url": base_url_of(listener),
-                "token": gateway.token,
-                "project_id": gateway.backend.project_id,
-                "hmac_secret": gateway.backend.hmac_secret,
-            }
-            # A broken-off answer is no defect of this server, so nothing is printed of it.
-            config = uvicorn.Config(
-                FunctionUrl(function),
-                lifespan="off",
-                log_level="critical",
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            )
-            server = UrlServer(config, json.dumps(ready))
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, setattr, server, "should_exit", True)
-            await server.serve(sockets=[listener])
+        listener = listening_socket(_HOST, options.port)
+        ready = {
+            "base_url": base_url_of(listener),
+            "token": gateway.token,
+            "project_id": gateway.backend.project_id,
+            "hmac_secret": gateway.backend.hmac_secret,
+        }
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with running_url(FunctionUrl(function), listener):
+            sys.stdout.write(json.dumps(ready) + "\n")
+            sys.stdout.flush()
+            await stopped.wait()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -34,6 +34,10 @@ mount -t tmpfs -o size=512m,mode=1777 tmp "$root/tmp"
 read_only "$task" /var/task
 read_only "$opt" /opt
 read_only "$lang" /var/lang
+# What was installed into this interpreter is not the function's.
+for folder in "$root"/var/lang/lib/python3*/site-packages "$root"/var/lang/lib/python3*/dist-packages; do
+    if [ -d "$folder" ]; then mount -t tmpfs -o ro,size=4k,mode=755 none "$folder"; fi
+done
 if [ -n "$rapid" ]; then read_only "$rapid" /var/rapid; fi
 mount -o remount,ro lambda "$root"
 

@@ -18,10 +18,17 @@ ROOT = Path(__file__).parents[2]
 SECRET = "s" * 64
 _INVOKE = """
 import json, sys
+import botocore.session
+services, create_client = set(), botocore.session.Session.create_client
+def recorded(session, service, *arguments, **more):
+    services.add(service)
+    return create_client(session, service, *arguments, **more)
+botocore.session.Session.create_client = recorded
 import app
 for event in json.load(sys.stdin):
     print(json.dumps(app.handler(event, None)))
 loaded = {name.split(".")[0] for name in sys.modules}
+print(json.dumps(sorted(services)))
 assert not {"boto3", "cryptography", "moto", "channeling_cli", "typer", "rich", "uvicorn"} & loaded, loaded
 """
 
@@ -77,7 +84,10 @@ def _invoke(environ: dict[str, str], *events: dict[str, Any]) -> list[dict[str, 
     )
     assert ran.returncode == 0, ran.stderr
     assert SECRET not in ran.stderr + ran.stdout
-    return [json.loads(line) for line in ran.stdout.splitlines()]
+    *answers, services = [json.loads(line) for line in ran.stdout.splitlines()]
+    # The layer's botocore is cut down to these when it is built.
+    assert services == (ROOT / "layers/admin-deps/aws-services.txt").read_text().split()
+    return answers
 
 
 def test_events_are_answered_by_the_admin_api(environ: dict[str, str]) -> None:

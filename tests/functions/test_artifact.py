@@ -1,39 +1,29 @@
 """`make build` makes a deployable artifact: for Lambda's processor, whole, and with nothing in it by mistake."""
 
-import json
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from emulator.artifact import FUNCTION, LAYERS
-from emulator.sam_cli import HOME, sam_environ
+from bench.artifact.sizes import unzipped_megabytes
+from emulator.artifact import FUNCTION, LAYERS, one_build_at_a_time
 
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".aws-sam/build"
-_TRANSLATE = """
-import json, sys
-from samcli.yamlhelper import yaml_parse
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-template = yaml_parse(open(sys.argv[1]).read())
-for resource in template["Resources"].values():
-    for name in {"CodeUri", "ContentUri"} & set(resource["Properties"]):
-        resource["Properties"][name] = "s3://bucket/key"  # what `sam deploy` puts there
-print(json.dumps(Translator({}, Parser()).translate(template, {})["Resources"]))
-"""
 
 
 @pytest.fixture(scope="module")
 def build() -> Path:
     """What `make build` makes."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    ran = subprocess.run(
-        ["make", "build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
+    with one_build_at_a_time():
+        ran = subprocess.run(
+            ["make", "build"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+        )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "is a valid SAM Template" in ran.stdout
     return BUILD
@@ -60,38 +50,31 @@ def test_everything_lies_where_lambda_looks(build: Path) -> None:
 
 def test_nothing_is_in_it_by_mistake(build: Path) -> None:
     names = {path.name for path in build.rglob("*")}
-    assert not {"__pycache__", "channeling_cli", "boto3", "cryptography", "moto"} & names
+    assert not {"channeling_cli", "boto3", "cryptography", "moto", "tests", "requirements.txt"} & names
     of_messages = {path.name for layer in LAYERS for path in (build / layer).rglob("*")}
     assert not {"channeling_admin", "fastapi", "pydantic", "mangum"} & of_messages
-    assert not [name for name in names if name.endswith((".pyc", ".key", ".env"))]
+    assert not [name for name in names if name.endswith((".key", ".env", ".pyi"))]
 
 
-def test_a_public_url_gets_both_permissions_and_the_role_no_others(build: Path) -> None:
-    ran = subprocess.run(
-        [str(HOME / "bin/python"), "-c", _TRANSLATE, str(build / "template.yaml")],
-        env=sam_environ(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    resources = json.loads(ran.stdout)
-    permissions = [
-        resource["Properties"]
-        for resource in resources.values()
-        if resource["Type"] == "AWS::Lambda::Permission"
-        and resource["Properties"]["FunctionName"] == {"Ref": FUNCTION}
-    ]
-    assert sorted(permission["Action"] for permission in permissions) == [
-        "lambda:InvokeFunction",
-        "lambda:InvokeFunctionUrl",
-    ]
-    [through_url] = [
-        permission for permission in permissions if permission["Action"] == "lambda:InvokeFunction"
-    ]
-    assert through_url["InvokedViaFunctionUrl"] is True
-    assert [name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"] == [
-        "MessagesRole",
-        "ReconcileRole",
-        "AdminRole",
-    ]
+def test_every_module_is_compiled_for_lambdas_python_and_nothing_else_is(build: Path) -> None:
+    compiled = set(build.rglob("*.pyc"))
+    wanted = {path.parent / f"__pycache__/{path.stem}.cpython-313.pyc" for path in build.rglob("*.py")}
+    assert compiled == wanted
+    assert {path.read_bytes()[4:8] for path in compiled} == {b"\x01\0\0\0"}  # by hash, never checked
+
+
+@pytest.mark.parametrize(
+    ("parts", "most_mb"),
+    [
+        ((FUNCTION, *LAYERS), 25),
+        (("AdminFunction", "AdminDependenciesLayer", "CoreLayer", "AdminLayer"), 45),
+    ],
+)
+def test_functions_with_their_layers_are_small(build: Path, parts: Sequence[str], most_mb: int) -> None:
+    assert unzipped_megabytes(build, parts) <= most_mb
+
+
+def test_botocore_has_the_services_that_are_used(build: Path) -> None:
+    data = build / "AdminDependenciesLayer/python/botocore/data"
+    services = (ROOT / "layers/admin-deps/aws-services.txt").read_text().split()
+    assert sorted(path.name for path in data.iterdir() if path.is_dir()) == services

@@ -1,0 +1,49 @@
+"""Which modules the initialisation of the messages function imports, and what each costs."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emulator.artifact import Artifact
+from emulator.sandbox import sandbox
+
+_LINE = re.compile(r"^import time:\s+(\d+) \|\s+(\d+) \| (\s*)([\w.]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module: its own microseconds, those with what it imports, and how deep in the graph it stands."""
+
+    name: str
+    own_us: int
+    whole_us: int
+    depth: int
+
+
+def import_graph(artifact: Artifact, variables: Mapping[str, str]) -> list[Import]:
+    """Return the imports of the function's module with the runtime, each before what it imports."""
+    with sandbox(artifact) as place:
+        path = f"{place.task}:{place.opt}/python:{place.opt}"
+        ran = subprocess.run(  # noqa: S603 - arguments of ours
+            place.command(place.python, "-P", "-X", "importtime", "-c", "import lambda_asgi.runtime, app"),
+            cwd=artifact.task,
+            env=place.environ({**variables, "PYTHONPATH": path}, timeout_s=60),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found = [
+        Import(name, int(own), int(whole), len(indent) // 2)
+        for own, whole, indent, name in _LINE.findall(ran.stderr)
+    ]
+    return found[::-1]
+
+
+def printed(graph: list[Import], *, least_us: int = 1_000) -> list[str]:
+    """Return the graph as indented lines, without what costs less than that with all it imports."""
+    return [
+        f"{each.whole_us / 1_000:8.1f} ms  {'  ' * each.depth}{each.name}"
+        for each in graph
+        if each.whole_us >= least_us
+    ]
