@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-growth bench-dynamodb bench-peers bench-translate check format sam build invoke serve-lambda bench-lambda prices lock clean
+.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-growth bench-dynamodb bench-peers bench-translate bench-usage check format sam build invoke serve-lambda bench-lambda prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench-budget: $(VENV)/.run ## Show how well each enforcement uses a budget and k
 WIRE ?=
 bench-budget-wire: $(VENV)/.run ## The same over real sockets, other gateways beside it: make bench-budget-wire [WIRE="--users 2"]
 	@$(BIN)/python -m bench.wire $(WIRE)
+
+RECORDS ?= 100000
+bench-usage: $(VENV)/.dev ## Time the overview of a month on DynamoDB Local: make bench-usage [RECORDS=1000000]
+	@$(BIN)/python -m bench.usage_overview --records $(RECORDS)
 
 bench-translate: $(VENV)/.run ## Show what translating for OpenAI adds to a request and to each event (seconds)
 	@$(BIN)/python -m bench.translate_bench

@@ -50,6 +50,7 @@ class MemoryDynamoDB:
         limit: int | None = None,
         consistent: bool = True,
         descending: bool = False,
+        attributes: Sequence[str] | None = None,
     ) -> list[Item]:
         """Return copies of a partition's items, by sort key. The index is never behind here."""
         name, value = partition
@@ -63,7 +64,10 @@ class MemoryDynamoDB:
             sort_name, low, high = sort_between
             found = [item for item in found if low <= str(item[sort_name]) <= high]
         found.sort(key=lambda item: (str(item["sk"]).encode(), str(item["pk"])), reverse=descending)
-        return [copied(item) for item in found[:limit]]
+        chosen = found[:limit]
+        if attributes is not None:
+            chosen = [{name: item[name] for name in attributes if name in item} for item in chosen]
+        return [copied(item) for item in chosen]
 
     async def delete(self, table: str, key: Item) -> Item | None:
         """Remove an item and return it, or None."""

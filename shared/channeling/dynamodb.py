@@ -99,9 +99,11 @@ class DynamoDB(Protocol):
         limit: int | None = None,
         consistent: bool = True,
         descending: bool = False,
+        attributes: Sequence[str] | None = None,
     ) -> list[Item]:
         """Return the items of a partition (attribute name, value), in sort-key order, all pages; with
-        `sort_between` (attribute name, low, high) those whose sort key lies in that closed range."""
+        `sort_between` (attribute name, low, high) those whose sort key lies in that closed range; with
+        `attributes` only these of each item, as far as it has them."""
 
     async def delete(self, table: str, key: Item) -> Item | None:
         """Remove an item; return it as it stood, or None where there was none."""
@@ -221,6 +223,7 @@ class DynamoDBOperations(ABC):
         limit: int | None = None,
         consistent: bool = True,
         descending: bool = False,
+        attributes: Sequence[str] | None = None,
     ) -> list[Item]:
         condition, names = "#partition = :partition", {"#partition": partition[0]}
         values: dict[str, Value] = {":partition": partition[1]}
@@ -238,6 +241,10 @@ class DynamoDBOperations(ABC):
             arguments["IndexName"] = index
         if descending:
             arguments["ScanIndexForward"] = False
+        if attributes is not None:
+            placeholders = {f"#a{place}": name for place, name in enumerate(attributes)}
+            arguments["ProjectionExpression"] = ", ".join(placeholders)
+            names |= placeholders
         items: list[Item] = []
         while True:
             if limit is not None:

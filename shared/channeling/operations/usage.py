@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import reduce
 from typing import Literal
 
 from channeling.operations.projects import read_project
@@ -27,8 +26,13 @@ class Selection:
     model: str | None = None
     provider: str | None = None
 
-    def has(self, use: UseOf) -> bool:
-        """Tell whether a row is meant."""
+    def of(self, rows: Rows) -> Rows:
+        """Return those rows that are meant."""
+        if self.user_id is None and self.model is None and self.provider is None:
+            return rows
+        return {use: numbers for use, numbers in rows.items() if self._has(use)}
+
+    def _has(self, use: UseOf) -> bool:
         return (
             self.user_id in (None, use.user_id)
             and self.model in (None, use.model)
@@ -79,10 +83,11 @@ async def read_usage(
         async for hour, rows in found:
             check_time()
             start_s = hour * HOUR_S // length_s * length_s
-            for use, numbers in rows.items():
-                if selection.has(use):
-                    uses[use] = added(uses[use], numbers) if use in uses else numbers
-                    series[start_s] = added(series.get(start_s, NOTHING), numbers)
+            chosen = selection.of(rows)
+            for use, numbers in chosen.items():
+                uses[use] = added(uses[use], numbers) if use in uses else numbers
+            if chosen:
+                series[start_s] = _sum((series.get(start_s, NOTHING), *chosen.values()))
     return UsageReport(
         from_s=from_hour * HOUR_S,
         until_s=until_hour * HOUR_S,
@@ -106,7 +111,7 @@ def hours_between(from_s: int, until_s: int) -> tuple[int, int]:
 
 
 def _sum(all_numbers: Iterable[Numbers]) -> Numbers:
-    return reduce(added, all_numbers, NOTHING)
+    return tuple(map(sum, zip(NOTHING, *all_numbers, strict=True)))
 
 
 def _dearest_first(uses: Rows, name_of: Callable[[UseOf], str]) -> dict[str, Totals]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from channeling.budgets.hold_id import new_hold_id
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
 from channeling.errors import StoreUnavailable
@@ -17,14 +18,18 @@ from channeling.reconcile.checkpoint import Checkpoint
 from channeling.reconcile.project_age import ProjectAge
 from channeling.tables import TableNames
 from channeling.usage.late_hours import REMADE, LateHours, late_from_s
+from channeling.usage.open_totals import AFTER_EVERY_KEY, OPEN_HOURS, OpenTotals, OpenTotalsStore
 from channeling.usage.record import RETENTION_S, SHARDS, RecordPartition
 from channeling.usage.rollup_progress import RollupProgress, RollupProgressStore, partition_at
-from channeling.usage.rollup_store import RollupStore, tally_records
+from channeling.usage.rollup_store import RollupStore, Tallied, tally_records
 from channeling.usage.store import UsageStore
+from channeling.usage.totals import rows_of
 
 PROJECTS_AT_ONCE = 8
 # How much later than the last timely write an hour is final: clocks differ, and a write may be on its way.
 MARGIN_S = 300
+# How long ago requests began that have ended by now, but for a few.
+SETTLED_AFTER_S = 180
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +55,7 @@ class HourlyRollups:
 
     usage: UsageStore
     rollups: RollupStore
+    open_totals: OpenTotalsStore
     late_hours: LateHours
     remade: LateHours
     progress: RollupProgressStore
@@ -131,10 +137,12 @@ class HourlyRollups:
                 await self.late_hours.clear(partition, late[partition])
         now_hour = self.clock.now_ms() // 3_600_000
         open_from = max(progress.open_from, (now_hour - RETENTION_S // 3_600) * SHARDS)
+        first_open = max(open_from // SHARDS, now_hour - OPEN_HOURS + 1)
+        written = await self.open_totals.read(progress.project_id, first_open, now_hour + 1)
         try:
             for place in range(open_from, (now_hour + 1) * SHARDS):
                 partition, begun_s = partition_at(progress.project_id, place), self.clock.now_ms() // 1000
-                made = await self._partition(partition, check_time, done)
+                made = await self._partition(partition, check_time, done, written=written)
                 if made and place == open_from and begun_s >= late_from_s(partition.hour) + MARGIN_S:
                     open_from += 1
                     if open_from % SHARDS == 0:
@@ -144,11 +152,20 @@ class HourlyRollups:
             raise
 
     async def _partition(
-        self, partition: RecordPartition, check_time: Callable[[], None], done: RolledUp
+        self,
+        partition: RecordPartition,
+        check_time: Callable[[], None],
+        done: RolledUp,
+        *,
+        written: Mapping[RecordPartition, OpenTotals] | None = None,
     ) -> bool:
+        now_s = self.clock.now_ms() // 1_000
+        before = _settled_before(partition, now_s) if written is not None else None
         try:
-            tally, unreadable = await tally_records(self.usage, partition, check_time)
-            done.written += await self.rollups.write(partition, tally.rollups(), check_time)
+            tallied = await tally_records(self.usage, partition, check_time, before=before)
+            done.written += await self.rollups.write(partition, tallied.tally.rollups(), check_time)
+            if written is not None and before is not None:
+                await self._write_open(partition, before, tallied, written.get(partition), now_s)
         except (_OutOfTime, StoreUnavailable):
             raise
         except Exception:
@@ -156,11 +173,36 @@ class HourlyRollups:
             _log.exception("the rollups of an hour could not be made", extra={"fields": {"pk": partition.pk}})
             return False
         done.partitions += 1
-        done.unreadable += unreadable
+        done.unreadable += tallied.unreadable
         return True
+
+    async def _write_open(
+        self,
+        partition: RecordPartition,
+        before: str,
+        tallied: Tallied,
+        standing: OpenTotals | None,
+        now_s: int,
+    ) -> None:
+        is_open = partition.hour > now_s // 3_600 - OPEN_HOURS
+        is_written = standing is not None and (standing.before, standing.records) == (
+            before,
+            tallied.early_items,
+        )
+        if is_open and tallied.early_items and not is_written:
+            rows, _ = rows_of(tallied.early.rollups())
+            await self.open_totals.write(OpenTotals(partition, before, tallied.early_items, rows))
 
     def _is_over(self, deadline_ms: int) -> bool:
         return self.clock.now_ms() >= deadline_ms
+
+
+def _settled_before(partition: RecordPartition, now_s: int) -> str:
+    """Return the sort key up to which a run at this time has seen all records of a partition, but for a few."""
+    settled_s = now_s - SETTLED_AFTER_S
+    if settled_s >= (partition.hour + 1) * 3_600:
+        return AFTER_EVERY_KEY
+    return new_hold_id(max(settled_s, partition.hour * 3_600), bytes)
 
 
 def hourly_rollups(dynamodb: DynamoDB, tables: TableNames, clock: Clock) -> HourlyRollups:
@@ -168,6 +210,7 @@ def hourly_rollups(dynamodb: DynamoDB, tables: TableNames, clock: Clock) -> Hour
     return HourlyRollups(
         usage=UsageStore(dynamodb, tables.usage, clock),
         rollups=RollupStore(dynamodb, tables.usage),
+        open_totals=OpenTotalsStore(dynamodb, tables.usage),
         late_hours=LateHours(dynamodb, tables.usage),
         remade=LateHours(dynamodb, tables.usage, kind=REMADE),
         progress=RollupProgressStore(dynamodb, tables.usage),

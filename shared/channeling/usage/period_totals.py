@@ -65,9 +65,9 @@ class PeriodTotalsStore:
 
     async def write(self, project_id: str, level: Level, totals: PeriodTotals) -> None:
         """Write the totals of a period, but over those of more records: these are a later state."""
-        for number, rows in enumerate(_parts(totals.rows)):
+        for number, rows in enumerate(packed(totals.rows)):
             attributes: Item = {
-                "rows": zlib.compress(rows),
+                "rows": rows,
                 "records": totals.records,
                 "expires_at": (totals.period + 1) * HOURS_OF[level] * 3_600 + RETENTION_S,
             }
@@ -89,27 +89,30 @@ def _pk(project_id: str, level: Level) -> str:
     return f"{project_id}#totals#{level}"
 
 
-def _parts(rows: Rows) -> Iterator[bytes]:
+def packed(rows: Rows) -> Iterator[bytes]:
+    """Yield rows as compressed JSON, in as many parts as fit items."""
     part: list[bytes] = []
     length = 0
     for key, numbers in rows.items():
         row = orjson.dumps([key.user_id, key.provider, key.model, list(numbers)])
         if part and length + len(row) > _PART_BYTES:
-            yield b"[" + b",".join(part) + b"]"
+            yield zlib.compress(b"[" + b",".join(part) + b"]")
             part, length = [], 0
         part.append(row)
         length += len(row) + 1
     if part:
-        yield b"[" + b",".join(part) + b"]"
+        yield zlib.compress(b"[" + b",".join(part) + b"]")
+
+
+def unpacked(part: bytes) -> Rows:
+    """Return the rows of a part."""
+    rows: list[tuple[str, str, str, Numbers]] = orjson.loads(zlib.decompress(part))
+    return {UseOf._make(row[:3]): row[3] for row in rows}
 
 
 def _totals(item: Item) -> PeriodTotals:
-    rows: Iterable[tuple[str, str, str, Numbers]] = orjson.loads(zlib.decompress(cast(bytes, item["rows"])))
-    return PeriodTotals(
-        int(str(item["sk"]).partition("#")[0]),
-        {UseOf(user_id, provider, model): numbers for user_id, provider, model, numbers in rows},
-        cast(int, item["records"]),
-    )
+    period = int(str(item["sk"]).partition("#")[0])
+    return PeriodTotals(period, unpacked(cast(bytes, item["rows"])), cast(int, item["records"]))
 
 
 def joined(parts: Iterable[PeriodTotals]) -> tuple[Rows, int]:

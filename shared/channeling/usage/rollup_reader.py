@@ -1,7 +1,8 @@
 """A project's use over a stretch of hours: from rollups where these are final, elsewhere from the records."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from itertools import chain
 
 from channeling.clock import Clock
@@ -35,15 +36,24 @@ class RollupReader:
         be read are in the log alone. Raises StoreUnavailable.
         """
         shards = range(SHARDS) if user_id is None else [shard_of(project_id, user_id)]
-        # Before any rollup: a mark that is gone by now was taken away after the rollups were written.
-        progress = await self._progress.of_project(project_id)
-        marks = await asyncio.gather(*(self._late_hours.of_project(project_id, shard) for shard in shards))
-        late = frozenset(chain.from_iterable(marks))
         partitions = [
             RecordPartition(project_id, hour, shard)
             for hour in range(from_hour, until_hour)
             for shard in shards
         ]
+        async with aclosing(self.read_partitions(project_id, partitions, user_id=user_id)) as rollups:
+            async for rollup in rollups:
+                yield rollup
+
+    async def read_partitions(
+        self, project_id: str, partitions: Sequence[RecordPartition], *, user_id: str | None = None
+    ) -> AsyncGenerator[Rollup, None]:
+        """Yield the rollups of these partitions of a project, in order, as `read` does. Raises StoreUnavailable."""
+        shards = sorted({partition.shard for partition in partitions})
+        # Before any rollup: a mark that is gone by now was taken away after the rollups were written.
+        progress = await self._progress.of_project(project_id)
+        marks = await asyncio.gather(*(self._late_hours.of_project(project_id, shard) for shard in shards))
+        late = frozenset(chain.from_iterable(marks))
         for start in range(0, len(partitions), PARTITIONS_AT_ONCE):
             found = await asyncio.gather(
                 *(
@@ -57,8 +67,8 @@ class RollupReader:
     async def _of(self, partition: RecordPartition, is_final: bool, user_id: str | None) -> list[Rollup]:
         if is_final:
             return await self._rollups.read(partition, user_id)
-        tally, _ = await tally_records(self._usage, partition)
-        return [rollup for rollup in tally.rollups() if user_id in (None, rollup.user_id)]
+        tallied = await tally_records(self._usage, partition)
+        return [rollup for rollup in tallied.tally.rollups() if user_id in (None, rollup.user_id)]
 
 
 def _is_final(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Update, Value
 from channeling.usage.record import RecordPartition, usage_record
@@ -67,20 +68,44 @@ class RollupStore:
         return True
 
 
-async def tally_records(
-    usage: UsageStore, partition: RecordPartition, check_time: Callable[[], None] = lambda: None
-) -> tuple[RollupTally, int]:
-    """Add up all records of a partition; return them and how many could not be read (logged one by one).
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """The sums of a partition's records, and how many could not be read; `early` and `early_items` are those of the
+    items before a sort key, where one was given."""
 
-    `check_time` is called before each page and may raise. Raises StoreUnavailable.
+    tally: RollupTally
+    unreadable: int
+    early: RollupTally
+    early_items: int
+
+
+async def tally_records(
+    usage: UsageStore,
+    partition: RecordPartition,
+    check_time: Callable[[], None] = lambda: None,
+    *,
+    after: str | None = None,
+    before: str | None = None,
+) -> Tallied:
+    """Add up all records of a partition, or those after a sort key; those before one by themselves, too.
+
+    What cannot be read is logged one by one. `check_time` is called before each page and may raise. Raises
+    StoreUnavailable.
     """
-    tally, unreadable = RollupTally(partition), 0
+    tally, early = RollupTally(partition), RollupTally(partition)
+    unreadable = early_items = 0
     check_time()
-    async with aclosing(usage.pages(partition)) as pages:
+    async with aclosing(usage.pages(partition, after=after)) as pages:
         async for items in pages:
-            unreadable += sum(not _added(tally, item) for item in items)
+            for item in items:
+                is_readable = _added(tally, item)
+                unreadable += not is_readable
+                if before is not None and str(item["sk"]) < before:
+                    early_items += 1
+                    if is_readable:
+                        _added(early, item)
             check_time()
-    return tally, unreadable
+    return Tallied(tally, unreadable, early, early_items)
 
 
 def _added(tally: RollupTally, item: Item) -> bool:

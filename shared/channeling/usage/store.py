@@ -50,10 +50,18 @@ class UsageStore:
         return [usage_record(item) for item in items]
 
     async def pages(
-        self, partition: RecordPartition, *, page_items: int = PAGE_ITEMS
+        self, partition: RecordPartition, *, page_items: int = PAGE_ITEMS, after: str | None = None
     ) -> AsyncGenerator[Sequence[Item], None]:
-        """Yield the record items of a partition, page by page, read consistently. `page_items` is 2 or more."""
-        items = await self._dynamodb.query(self._table, ("pk", partition.pk), limit=page_items)
+        """Yield the record items of a partition, or those from a sort key on, page by page, read consistently.
+
+        `page_items` is 2 or more.
+        """
+        items = await self._dynamodb.query(
+            self._table,
+            ("pk", partition.pk),
+            sort_between=None if after is None else ("sk", after, _LAST_SORT_KEY),
+            limit=page_items,
+        )
         while items:
             yield items
             if len(items) < page_items - 1:

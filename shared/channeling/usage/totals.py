@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from operator import add
+from typing import NamedTuple
 
 from channeling.usage.rollup import Rollup
 from channeling.usage.token_counts import TokenCounts
@@ -64,9 +65,8 @@ def numbers_of(rollup: Rollup) -> list[int]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class UseOf:
-    """Whose use of what: the key of a row."""
+class UseOf(NamedTuple):
+    """Whose use of what: the key of a row; a tuple, since a month has tens of thousands to look up."""
 
     user_id: str
     provider: str

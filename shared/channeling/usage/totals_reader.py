@@ -1,27 +1,36 @@
 """A project's use over a stretch of hours in as few reads as there can be: days, then hours, then what is open.
 
+Of open hours the reconciler's last sums are taken and the records since added, where counting says that none is
+missing.
+
 Its sums are those of `RollupReader`: where an hour is being made anew, or was never made, that one is asked.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
 from channeling.usage.late_hours import REMADE, LateHours
+from channeling.usage.open_totals import OPEN_HOURS, OpenTotals, OpenTotalsStore
 from channeling.usage.period_totals import HOURS_OF, PROGRESS_PARTITION, Level, PeriodTotalsStore
-from channeling.usage.record import SHARDS
+from channeling.usage.record import SHARDS, RecordPartition, shard_of
 from channeling.usage.rollup_progress import RollupProgressStore
 from channeling.usage.rollup_reader import RollupReader
-from channeling.usage.totals import Rows, rows_of
+from channeling.usage.rollup_store import tally_records
+from channeling.usage.store import UsageStore
+from channeling.usage.totals import NOTHING, Rows, added, rows_of
 
 
 class TotalsReader:
     """Reads what the reconciler has added up, and adds up by itself what it has not."""
 
     def __init__(self, dynamodb: DynamoDB, table: str, clock: Clock) -> None:
+        self._clock = clock
         self._rollups = RollupReader(dynamodb, table, clock)
+        self._usage = UsageStore(dynamodb, table, clock)
+        self._open = OpenTotalsStore(dynamodb, table)
         self._totals = PeriodTotalsStore(dynamodb, table)
         self._progress = RollupProgressStore(dynamodb, table, partition=PROGRESS_PARTITION)
         self._marks = (LateHours(dynamodb, table), LateHours(dynamodb, table, kind=REMADE))
@@ -69,10 +78,47 @@ class TotalsReader:
             for hour in range(from_hour, until_hour)
             if not made_from <= hour < made_until or (hour in stale and hour // 24 not in usable)
         ]
-        for first, end in _runs(live):
-            async with aclosing(self._rollups.read(project_id, first, end, user_id=user_id)) as rollups:
+        shards = range(SHARDS) if user_id is None else [shard_of(project_id, user_id)]
+        partitions = [RecordPartition(project_id, hour, shard) for hour in live for shard in shards]
+        known = await self._known(project_id, partitions)
+        for partition, rows in known.items():
+            yield partition.hour, rows
+        rest = [partition for partition in partitions if partition not in known]
+        if rest:
+            reading = self._rollups.read_partitions(project_id, rest, user_id=user_id)
+            async with aclosing(reading) as rollups:
                 async for rollup in rollups:
                     yield rollup.partition.hour, rows_of([rollup])[0]
+
+    async def _known(
+        self, project_id: str, partitions: Sequence[RecordPartition]
+    ) -> dict[RecordPartition, Rows]:
+        """Return the use of those open partitions that the reconciler has added up but for their newest records."""
+        now_hour = self._clock.now_ms() // 3_600_000
+        recent = [partition for partition in partitions if partition.hour > now_hour - OPEN_HOURS]
+        if not recent:
+            return {}
+        written = await self._open.read(project_id, recent[0].hour, recent[-1].hour + 1)
+        looked_at = [written[partition] for partition in recent if partition in written]
+        found = await asyncio.gather(*(self._completed(totals) for totals in looked_at))
+        return {
+            totals.partition: rows for totals, rows in zip(looked_at, found, strict=True) if rows is not None
+        }
+
+    async def _completed(self, totals: OpenTotals) -> Rows | None:
+        """Return the rows of a partition, those of its newest records included; None where others came late."""
+        if totals.is_of_all:
+            return totals.rows if await self._open.are_complete(totals) else None
+        are_complete, newest = await asyncio.gather(
+            self._open.are_complete(totals),
+            tally_records(self._usage, totals.partition, after=totals.before),
+        )
+        if not are_complete:
+            return None
+        rows = dict(totals.rows)
+        for key, numbers in rows_of(newest.tally.rollups())[0].items():
+            rows[key] = added(rows.get(key, NOTHING), numbers)
+        return rows
 
     async def _stale(self, project_id: str) -> frozenset[int]:
         found = await asyncio.gather(

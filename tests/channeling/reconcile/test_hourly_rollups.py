@@ -16,9 +16,9 @@ from channeling.usage.rollup_progress import RollupProgressStore
 from simulation.memory_dynamodb import MemoryDynamoDB
 from tests.channeling.reconcile.rolled_up_hours import NOON_HOUR, RolledUpHours
 
-# The checkpoint, 8 shards' marks, the projects, this one's age and beginning; then for each of 8 partitions its
-# records and, in one of them, its rollups and the writing of two.
-CALLS_OF_ONE_HOUR = 12 + 8 + 3
+# The checkpoint, 8 shards' marks, the projects, this one's age, beginning and open sums; then for each of 8
+# partitions its records and, in one of them, its rollups, the writing of two, and of its open sum.
+CALLS_OF_ONE_HOUR = 13 + 8 + 4
 CALLS_OF_THREE_HOURS = CALLS_OF_ONE_HOUR + 2 * 8
 LATE = 2  # hours after an hour's beginning, from when on a record of it is late
 

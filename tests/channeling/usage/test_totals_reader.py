@@ -40,7 +40,9 @@ class CountedDynamoDB(MemoryDynamoDB):
 
     async def query(self, table: str, partition: tuple[str, str], **options: Any) -> list[Item]:
         self.reads["query"] += 1
-        return await super().query(table, partition, **options)
+        items = await super().query(table, partition, **options)
+        self.reads["records"] += sum("user_id" in item and is_record_item(item) for item in items)
+        return items
 
 
 class World:
@@ -141,8 +143,8 @@ async def test_a_month_is_read_in_few_reads() -> None:
     world.dynamodb.reads.clear()
     first = MIDNIGHT_S // HOUR_S
     assert await world.told(first, first + 30 * 24 + 1, "day") == world.recorded(first, first + 30 * 24 + 1)
-    # Days, hours, and the records of at most three open hours; marks and progress beside them.
-    assert world.dynamodb.reads["query"] <= 2 + 3 * SHARDS
+    # Days, hours before and after them, and three open hours: their sums, and then each of their partitions.
+    assert world.dynamodb.reads["query"] <= 4 + 3 * SHARDS
     assert world.dynamodb.reads["get"] <= 5 * SHARDS
 
 
@@ -193,4 +195,57 @@ async def test_before_a_project_was_created_nothing_is_looked_for() -> None:
         start async for start, _ in world.reader.read("shop", hour - 720, hour + 1, by="day", born_hour=hour)
     ]
     assert found == [hour]
-    assert world.dynamodb.reads["query"] <= SHARDS
+    assert world.dynamodb.reads["query"] <= 1 + SHARDS
+
+
+async def test_of_the_open_hour_only_what_came_since_the_last_run_is_read() -> None:
+    world = World(1)
+    await world.begin()
+    world.clock.now_s = MIDNIGHT_S + 5 * HOUR_S + 1_800
+    for second in range(0, HOUR_S, 20):
+        await world.put(MIDNIGHT_S + 4 * HOUR_S + second)
+        if second < 1_500:
+            await world.put(MIDNIGHT_S + 5 * HOUR_S + second)
+    await world.roll_up()
+    world.clock.now_s += 200
+    await world.put(int(world.clock.now_s))
+    first, end = MIDNIGHT_S // HOUR_S, MIDNIGHT_S // HOUR_S + 6
+    world.dynamodb.reads.clear()
+    assert await world.told(first, end, "day") == world.recorded(first, end)
+    assert world.dynamodb.reads["records"] == 1
+
+
+@pytest.mark.parametrize("hour", [4, 5])
+async def test_a_long_request_has_its_shard_read_from_the_records(hour: int) -> None:
+    world = World(1)
+    await world.begin()
+    world.clock.now_s = MIDNIGHT_S + 5 * HOUR_S + 1_800
+    for second in range(0, HOUR_S, 20):
+        await world.put(MIDNIGHT_S + hour * HOUR_S + second % 1_500)
+    await world.roll_up()
+    # It began before what the run took for settled, and ends after the run.
+    await world.put(MIDNIGHT_S + hour * HOUR_S + 100, user="user-0", cost=7_000_000)
+    first, end = MIDNIGHT_S // HOUR_S, MIDNIGHT_S // HOUR_S + 6
+    world.dynamodb.reads.clear()
+    assert await world.told(first, end, "hour") == world.recorded(first, end)
+    assert 0 < world.dynamodb.reads["records"] < HOUR_S // 20
+    await world.roll_up()
+    world.dynamodb.reads.clear()
+    assert await world.told(first, end, "hour") == world.recorded(first, end)
+    assert world.dynamodb.reads["records"] == 0
+
+
+async def test_more_users_than_one_item_holds_are_read_from_the_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(period_totals_module, "_PART_BYTES", 500)
+    world = World(1)
+    await world.begin()
+    world.clock.now_s = MIDNIGHT_S + 1_800
+    for number in range(80):
+        await world.put(MIDNIGHT_S, user=f"user-{number}-{'x' * 240}")
+    await world.roll_up()
+    first = MIDNIGHT_S // HOUR_S
+    world.dynamodb.reads.clear()
+    assert await world.told(first, first + 1, "hour") == world.recorded(first, first + 1)
+    assert world.dynamodb.reads["records"] == 80
