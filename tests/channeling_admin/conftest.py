@@ -1,4 +1,7 @@
-"""The admin API in this process on the embedded DynamoDB, with an operator's client and a clock that is set."""
+"""The admin API in this process on a DynamoDB in memory, with an operator's client and a clock that is set.
+
+The function as Lambda loads it, and the server's, are tried on the embedded one (tests/functions, tests/operate).
+"""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -8,7 +11,6 @@ import httpx
 import pytest
 
 from channeling.auth.admin_token import Role, mint_admin_token
-from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.hold_id import new_hold_id
 from channeling.operations.operator import Operator
 from channeling.operations.projects import create_project
@@ -24,6 +26,7 @@ from channeling_admin.admin import Admin
 from channeling_admin.admin_secret import FixedSecret
 from channeling_admin.app import create_admin_app
 from channeling_admin.sign_in_rate import SignInRate
+from simulation.memory_dynamodb import MemoryDynamoDB
 from tests.stand_ins.clock import SetClock
 
 ADMIN_SECRET = "a-secret-of-this-deployment-0123456789"
@@ -131,11 +134,12 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-async def under_test(dynamodb: BotocoreDynamoDB, tables: TableNames) -> AdminUnderTest:
+async def under_test() -> AdminUnderTest:
     """The admin API with a project "shop"."""
     # Created before its records: reports look no further back.
     clock, provider = SetClock(NOW_S - 60 * 86_400), ProviderDouble()
-    stores = open_stores(dynamodb, tables, KeyFileCipher(b"k" * 32), clock, Randomness())
+    tables = TableNames.with_prefix("admin")
+    stores = open_stores(MemoryDynamoDB(), tables, KeyFileCipher(b"k" * 32), clock, Randomness())
     admin = Admin(
         stores=stores,
         upstream=provider,
