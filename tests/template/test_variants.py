@@ -12,6 +12,7 @@ from tests.template.variant import PSEUDO, Variant, references, transform
 
 pytestmark = pytest.mark.sam
 
+ROOT = Path(__file__).parents[2]
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/12345678-1234-1234-1234-123456789012"
 INSTANCES = {
@@ -82,6 +83,20 @@ def test_cfn_lint_finds_nothing_in_any(variants: dict[str, Variant], tmp_path: P
     )
     assert ran.stdout.splitlines() == []
     assert ran.returncode == 0, ran.stderr
+
+
+def test_sam_takes_the_template() -> None:
+    """`sam validate`, which samconfig.toml has lint as well."""
+    ran = subprocess.run(
+        [str(HOME / "bin/sam"), "validate", "--config-env", "prod"],
+        cwd=ROOT,
+        env=sam_environ(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("name", VARIANTS)

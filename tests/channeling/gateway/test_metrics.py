@@ -69,3 +69,24 @@ def test_refusals_are_counted_by_reason(counted: GatewayServer, lines: list[str]
     assert post(counted, counted.token(), model="").status_code == 400
     reasons = [orjson.loads(line)["Reason"] for line in lines]
     assert reasons == ["authentication_failed", "budget_exceeded", "invalid_request"]
+
+
+def test_a_bill_that_could_not_be_written_is_counted(
+    counted: GatewayServer, upstream: AnthropicUpstream, lines: list[str]
+) -> None:
+    upstream.script = Script(gated=True)
+    with httpx.stream(
+        "POST",
+        f"{counted.base_url}/v1/messages",
+        json=message(stream=True),
+        headers={"x-api-key": counted.token()},
+        timeout=30,
+    ) as response:
+        chunks = response.iter_bytes()
+        next(chunks)
+        counted.dynamodb.is_down = True
+        upstream.release()
+        for _ in chunks:
+            pass
+    [values] = map(orjson.loads, lines)
+    assert (values["Requests"], values["Unsettled"]) == (1, 1)
