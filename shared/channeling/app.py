@@ -109,10 +109,24 @@ class DeployedApp:
             yield {"gateway": open_gateway(self._settings, doors)}
 
 
+class MessagesFirst:
+    """Hands POST /v1/messages to its endpoint at once, and all else to the router: the router, its middleware and
+    its wrapped `send` take a tenth of what such a request takes, and its answers are our own in every case."""
+
+    def __init__(self, messages: ASGIApp, router: ASGIApp) -> None:
+        self._messages = messages
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_messages = (
+            scope["type"] == "http" and scope["path"] == "/v1/messages" and scope["method"] == "POST"
+        )
+        await (self._messages if is_messages else self._router)(scope, receive, send)
+
+
 def _app(settings: Settings, lifespan: Any) -> ASGIApp:
-    routes = [
-        Route(path, endpoint=Endpoint(work, settings), methods=[method]) for method, path, work in ENDPOINTS
-    ]
+    endpoints = [(method, path, Endpoint(work, settings)) for method, path, work in ENDPOINTS]
+    routes = [Route(path, endpoint=endpoint, methods=[method]) for method, path, endpoint in endpoints]
     routes.append(Route("/healthz", endpoint=_healthy, methods=["GET"]))
     routes.append(Route("/", endpoint=_healthy, methods=["HEAD"]))
     middleware = []
@@ -136,7 +150,10 @@ def _app(settings: Settings, lifespan: Any) -> ASGIApp:
         exception_handlers={404: _no_such_path, 405: _wrong_method},
     )
     app.router.redirect_slashes = False
-    return app
+    if settings.cors_origins:
+        return app  # whose headers the middleware writes
+    ((_, _, messages), *_) = endpoints
+    return MessagesFirst(messages, app)
 
 
 class Endpoint:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from channeling.call import Limits
 from channeling.clock import Clock
 from channeling.exchange import Exchange
-from channeling.limited_wait import Silence, cancel, refuse_stopped, wait_for, wait_for_task
+from channeling.limited_wait import Silence, cancel, refuse_stopped, wait_for_task
 from channeling.providers.provider_adapter import ProviderAdapter, SecondTry, no_second_try
 from channeling.upstream import (
     UpstreamClient,
@@ -17,6 +17,7 @@ from channeling.upstream import (
     read_body,
 )
 
+_OK = 200
 _MAX_ERROR_BYTES = 1024 * 1024
 
 
@@ -47,56 +48,49 @@ async def answer_of(
     exchange: Exchange,
     limits: Limits,
     *,
-    ping: Callable[[], Awaitable[None]] | None = None,
+    ping: Callable[[], Awaitable[None]],
 ) -> UpstreamResponse | Refusal:
-    """Return the answer that begins, or the provider's refusal: of the second try, if there is one."""
+    """Return the answer that begins, or the provider's refusal: of the second try, if there is one.
+
+    `ping` is called when a client that waits for a stream should hear something.
+    """
+    refuse_stopped(limits)
+    answering = asyncio.ensure_future(answer_without_limits(call, exchange))
+    try:
+        while True:
+            try:
+                return await wait_for_task(answering, limits, pinging=True)
+            except Silence:
+                await ping()
+    except BaseException:
+        await cancel(answering)
+        if not answering.cancelled() and answering.exception() is None:
+            response = answering.result()
+            if not isinstance(response, Refusal):
+                await response.aclose()
+        raise
+
+
+async def answer_without_limits(call: ProviderCall, exchange: Exchange) -> UpstreamResponse | Refusal:
+    """Return what `answer_of` does, however long it takes; to be awaited within a request's limits."""
     request, second_try = call.request, call.second_try
     while True:
-        response = await _headers_of_answer(call, request, exchange, limits, ping=ping)
-        if response.status == 200:
+        exchange.may_be_billed = True
+        try:
+            response = await call.upstream.send(request)
+        except UpstreamUnreachable:
+            exchange.may_be_billed = False
+            raise
+        if response.status == _OK:
             return response
         exchange.refused_by_provider = True  # whatever becomes of reading why
-        refusal = await _refusal(response, limits)
+        try:
+            body = await read_body(response, max_bytes=_MAX_ERROR_BYTES)
+        finally:
+            await response.aclose()
+        refusal = Refusal(response.status, response.headers, body)
         again = second_try(refusal.status, refusal.body)
         if again is None:
             return refusal
         exchange.refused_by_provider = False
         request, second_try = again, no_second_try
-
-
-async def _headers_of_answer(
-    call: ProviderCall,
-    request: UpstreamRequest,
-    exchange: Exchange,
-    limits: Limits,
-    *,
-    ping: Callable[[], Awaitable[None]] | None = None,
-) -> UpstreamResponse:
-    refuse_stopped(limits)
-    sending = asyncio.ensure_future(call.upstream.send(request))
-    exchange.may_be_billed = True
-    try:
-        while True:
-            try:
-                response = await wait_for_task(sending, limits, pinging=ping is not None)
-            except Silence:
-                if ping is not None:
-                    await ping()
-            else:
-                return response
-    except UpstreamUnreachable:
-        exchange.may_be_billed = False
-        raise
-    except BaseException:
-        await cancel(sending)
-        if not sending.cancelled() and sending.exception() is None:
-            await sending.result().aclose()
-        raise
-
-
-async def _refusal(response: UpstreamResponse, limits: Limits) -> Refusal:
-    try:
-        body = await wait_for(read_body(response, max_bytes=_MAX_ERROR_BYTES), limits)
-    finally:
-        await response.aclose()
-    return Refusal(response.status, response.headers, body)

@@ -14,8 +14,8 @@ from channeling.answer import Answer
 from channeling.call import Limits
 from channeling.errors import GatewayError, UpstreamFailed
 from channeling.exchange import Exchange
-from channeling.limited_wait import Silence, cancel, wait_for
-from channeling.provider_call import ProviderCall, Refusal, answer_of
+from channeling.limited_wait import Silence, cancel, refuse_stopped, wait_for
+from channeling.provider_call import ProviderCall, Refusal, answer_of, answer_without_limits
 from channeling.providers.answer_stream import AnswerStream, Emitted
 from channeling.providers.error_answer import Relay
 from channeling.providers.provider_adapter import AnswerReader
@@ -91,13 +91,19 @@ async def relay_count(call: ProviderCall, exchange: Exchange, limits: Limits) ->
 
 
 async def _whole_body(call: ProviderCall, exchange: Exchange, limits: Limits) -> WholeBody:
-    response = await answer_of(call, exchange, limits)
+    refuse_stopped(limits)
+    answer = await wait_for(_read_whole(call, exchange), limits)
+    return _error_body(call, answer) if isinstance(answer, Refusal) else answer
+
+
+async def _read_whole(call: ProviderCall, exchange: Exchange) -> WholeBody | Refusal:
+    response = await answer_without_limits(call, exchange)
     if isinstance(response, Refusal):
-        return _error_body(call, response)
+        return response
     try:
         # The provider sends the status of such an answer when all of it is written, and billed.
         exchange.began = True
-        body = await wait_for(read_body(response), limits)
+        body = await read_body(response)
     finally:
         await response.aclose()
     return WholeBody(200, call.adapter.answer_headers(response.headers), body)
