@@ -183,6 +183,20 @@ async def test_what_rests_too_long_is_closed_though_nobody_asks() -> None:
         await client.aclose()
 
 
+async def test_a_place_is_made_by_closing_what_has_rested_longest() -> None:
+    """Also beside an origin whose only connection has been taken again."""
+    async with serving(answer_each) as one, serving(answer_each) as other, serving(answer_each) as third:
+        client = HttpClient(max_connections=2)
+        await ask(client, one.url)
+        await ask(client, other.url)
+        held = await client.send("GET", one.url, [], b"")
+        assert await ask(client, third.url) == b"hi"
+        await other.until(lambda: other.ended == 1)
+        assert (one.accepted, one.ended, third.ended) == (1, 0, 0)
+        await held.aclose()
+        await client.aclose()
+
+
 async def test_closing_the_client_ends_who_waits_and_who_connects() -> None:
     came = asyncio.Event()
 

@@ -5,13 +5,12 @@ in its class: `errors.NotSent` promises that no byte of it has left this machine
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
 
 from channeling.http1.connection import Connection
 from channeling.http1.content_encoding import KNOWN_ENCODINGS, BodyDecoder
+from channeling.http1.dial import dial
 from channeling.http1.errors import (
     BodyTooLong,
     ConnectFailed,
@@ -22,8 +21,6 @@ from channeling.http1.errors import (
 )
 from channeling.http1.pool import ConnectionPool
 from channeling.http1.request_head import Origin, request_head, split_url
-
-_HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
 
 
 class HttpClient:
@@ -113,37 +110,23 @@ class HttpClient:
         return connection
 
     async def _connected(self, origin: Origin) -> Connection:
-        loop = asyncio.get_running_loop()
-        refuse_peer = self._refuse_peer
         context = self._context() if origin.uses_tls else None
-        # Who is looked at first is not greeted by TLS first.
-        tls_at_once = context if refuse_peer is None else None
-        transport, connection = await loop.create_connection(
-            lambda: Connection(origin),
-            origin.host,
-            origin.port,
-            ssl=tls_at_once,
-            server_hostname=origin.host if tls_at_once is not None else None,
-            **_racing_addresses(loop),
-        )
+        connected = await dial(origin.host, origin.port)
         try:
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if refuse_peer is not None:
-                peer = transport.get_extra_info("peername")
-                if peer is None:
-                    raise ConnectionResetError("the connection was closed at once")
-                if refuse_peer(origin.netloc, str(peer[0])):
-                    raise PeerRefused("the server's address is one that is not called")
-                if context is not None:
-                    secured = await loop.start_tls(
-                        transport, connection, context, server_hostname=origin.host
-                    )
-                    if secured is None:
-                        raise ConnectionResetError("the connection was closed during the handshake")
-                    connection.connection_made(secured)
+            # Who is looked at is not greeted by TLS first.
+            if self._refuse_peer is not None and self._refuse_peer(
+                origin.netloc, str(connected.getpeername()[0])
+            ):
+                raise PeerRefused("the server's address is one that is not called")
         except BaseException:
-            transport.abort()
+            connected.close()
             raise
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(origin),
+            sock=connected,
+            ssl=context,
+            server_hostname=None if context is None else origin.host,
+        )
         return connection
 
     def _context(self) -> ssl.SSLContext:
@@ -203,12 +186,6 @@ class HttpResponse:
         if self._is_closed:
             raise ConnectionBroken("the response was closed")
         return await self._connection.next_bytes(self._read_timeout_s)
-
-
-def _racing_addresses(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """Where a name has several addresses; uvloop has no such option, and tries them one after the other."""
-    is_asyncios = isinstance(loop, asyncio.BaseEventLoop)
-    return {"happy_eyeballs_delay": _HAPPY_EYEBALLS_DELAY_S} if is_asyncios else {}
 
 
 def _verifying_context() -> ssl.SSLContext:

@@ -124,16 +124,16 @@ class ConnectionPool:
                 granted.set_exception(NotSent("the client was closed"))
 
     def _resting(self, origin: Origin) -> Connection | None:
-        resting = self._idle.get(origin)
-        while resting:
+        while resting := self._idle.get(origin):
             connection = resting.pop()
             self._idle_count -= 1
+            if not resting:
+                del self._idle[origin]
             is_fresh = time.monotonic() - connection.idle_since_s < self._idle_s
             if is_fresh and connection.is_usable():
                 self._busy.add(connection)
                 return connection
             connection.abort()
-        self._idle.pop(origin, None)
         return None
 
     def _has_room(self) -> bool:
