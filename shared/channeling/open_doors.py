@@ -1,12 +1,15 @@
 """The doors of a deployment, opened from its settings: AWS as the environment says, and providers."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
-from channeling.alert_door import AlertDoor, EventBridgeAlerts, LoggedAlerts
+from channeling.alert_door import event_bus_alerts
 from channeling.aws.clients import AwsClients
-from channeling.aws.endpoints import DYNAMODB, EVENTBRIDGE, KMS
+from channeling.aws.endpoints import DYNAMODB, KMS
+from channeling.aws.json_client import JsonClient
 from channeling.clock import SystemClock
 from channeling.doors import Doors
 from channeling.lean_dynamodb import LeanDynamoDB
@@ -22,10 +25,13 @@ from channeling.upstream import HttpUpstream
 async def open_doors(settings: Settings, environ: Mapping[str, str] = os.environ) -> AsyncIterator[Doors]:
     """Open what the request path needs, and close it at the end; raise AwsConfigurationError.
 
-    Nothing is connected before it is used, so that a snapshot of the process holds no connection.
+    Where a request is sure to wait already, AWS is connected to in the background; else nothing is before it is
+    used, so that a snapshot of the process holds no connection.
     """
     clock = SystemClock()
     aws = AwsClients(environ, clock)
+    dynamodb = aws.client(DYNAMODB)
+    kms = aws.client(KMS) if settings.kms_key_id is not None else None
     # A project may name a server of its own: on Lambda not one that is the function's own machine.
     upstream = HttpUpstream(trusted_hosts=settings.hosts if settings.on_lambda else None)
 
@@ -33,32 +39,32 @@ async def open_doors(settings: Settings, environ: Mapping[str, str] = os.environ
         aws.reset()
         upstream.drop_connections()
 
+    connecting: asyncio.Future[Any] | None = None
+    # Lambda starts an environment of this kind for a request, and gives its start a whole processor (AWS Lambda
+    # Developer Guide, "Defined runtime environment variables").
+    if environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "on-demand":
+        connecting = asyncio.gather(*(client.connect() for client in (dynamodb, kms) if client is not None))
     try:
         yield Doors(
-            LeanDynamoDB(aws.client(DYNAMODB)),
-            _cipher(aws, settings),
+            LeanDynamoDB(dynamodb),
+            _cipher(kms, settings),
             upstream,
             clock,
             os.urandom,
-            _alerts(aws, settings.alert_event_bus),
+            event_bus_alerts(aws, settings.alert_event_bus),
             metrics_of(settings.metrics_deployment, clock),
             reset=reset,
         )
     finally:
+        if connecting is not None:
+            connecting.cancel()
         await upstream.aclose()
         await aws.aclose()
 
 
-def _cipher(aws: AwsClients, settings: Settings) -> Cipher:
-    if settings.kms_key_id is not None:
-        return LeanKmsCipher(aws.client(KMS), settings.kms_key_id)
+def _cipher(kms: JsonClient | None, settings: Settings) -> Cipher:
+    if kms is not None and settings.kms_key_id is not None:
+        return LeanKmsCipher(kms, settings.kms_key_id)
     if settings.key_file is None:
         raise ValueError("settings name neither a KMS key nor a key file")
     return open_key_file(settings.key_file)
-
-
-def _alerts(aws: AwsClients, event_bus: str | None) -> AlertDoor:
-    if event_bus is None:
-        return LoggedAlerts()
-    # All of it within the time that the door gives it.
-    return EventBridgeAlerts(aws.client(EVENTBRIDGE, attempts=2, read_timeout_s=1.0), event_bus)

@@ -13,6 +13,7 @@ from channeling_cli.embedded_dynamodb import ENVIRONMENT
 
 # A store on this machine may let one call through at a time: the last of many waits for all of them.
 _LOCAL_READ_TIMEOUT_S = 30.0
+_POOL_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def open_lean_store(endpoint_url: str) -> LeanStore:
         stand_ins = Credentials(ENVIRONMENT["AWS_ACCESS_KEY_ID"], ENVIRONMENT["AWS_SECRET_ACCESS_KEY"])
         credentials, read_timeout_s = FixedCredentials(stand_ins), _LOCAL_READ_TIMEOUT_S
         region = ENVIRONMENT["AWS_DEFAULT_REGION"]
-    aws = AwsClients({}, clock, credentials=credentials)
+    aws = AwsClients({}, clock, credentials=credentials, pool_timeout_s=_POOL_TIMEOUT_S)
     endpoint = endpoint_at(DYNAMODB, endpoint_url, region_of({"AWS_REGION": region}))
     client = aws.client(DYNAMODB, endpoint=endpoint, read_timeout_s=read_timeout_s)
     return LeanStore(LeanDynamoDB(client), aws)

@@ -29,6 +29,8 @@ CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 3.0
 # At 5 ms a call this many connections carry 12,000 calls a second, more than a processor can sign.
 MAX_CONNECTIONS = 64
+# As long as a call that meets a service which does not answer: three tries, and pauses.
+POOL_TIMEOUT_S = 10.0
 
 
 class AwsClients:
@@ -45,6 +47,7 @@ class AwsClients:
         *,
         credentials: CredentialsSource | None = None,
         max_connections: int = MAX_CONNECTIONS,
+        pool_timeout_s: float = POOL_TIMEOUT_S,
         randomness: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._environ = environ
@@ -55,6 +58,7 @@ class AwsClients:
             max_connections=max_connections,
             max_idle_connections=max_connections,
             connect_timeout_s=CONNECT_TIMEOUT_S,
+            pool_timeout_s=pool_timeout_s,
             ssl_context=_ssl_context(environ),
         )
 

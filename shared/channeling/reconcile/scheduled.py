@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from channeling.alert_door import event_bus_alerts
 from channeling.aws.clients import AwsClients
 from channeling.aws.endpoints import DYNAMODB, endpoint_of
 from channeling.clock import SystemClock
@@ -48,14 +49,19 @@ def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContex
     async def run(only_projects: bool, deadline_ms: int) -> Report:
         report: Report = {}
         # Opened for each run: between two of them Lambda freezes the process, and connections with it.
-        aws = AwsClients(environ, clock, max_connections=_MAX_CONNECTIONS)
+        aws = AwsClients(
+            environ, clock, max_connections=_MAX_CONNECTIONS, pool_timeout_s=STOP_BEFORE_DEADLINE_MS / 1000
+        )
         try:
             dynamodb = LeanDynamoDB(aws.client(DYNAMODB, attempts=5, read_timeout_s=10.0))
             if not only_projects:
                 report |= await reconcile(dynamodb, settings, clock, deadline_ms)
                 totals = period_totals(dynamodb, settings.tables, clock)
                 report["hours_totalled"] = await totals.run(deadline_ms)
-            report |= await tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms)
+            alerts = event_bus_alerts(aws, settings.alert_event_bus)
+            report |= await tend_projects(
+                dynamodb, settings.tables, clock, os.urandom, deadline_ms, alerts
+            )
         finally:
             await aws.aclose()
         return report
