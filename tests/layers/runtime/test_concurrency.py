@@ -43,7 +43,7 @@ async def app(scope, receive, send):
 async def test_no_stream_starves_another_that_never_waits(
     start_runtime: StartRuntime, runtime_api: RuntimeApiStandIn
 ) -> None:
-    sent: Counter[str] = Counter()
+    sent = Counter({f"/{number}": 0 for number in range(STREAMS)})
     spread: list[int] = []
     meeting = asyncio.Barrier(STREAMS)
 
@@ -63,7 +63,6 @@ async def test_no_stream_starves_another_that_never_waits(
     for invocation in invocations:
         await invocation.prelude()
         assert await invocation.body() == b"x" * 50
-    assert len(sent) == STREAMS
     # When the first stream is through, the slowest is not far behind.
     assert spread[0] >= 40
 
