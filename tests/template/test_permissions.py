@@ -205,10 +205,10 @@ class _Life:
         self._change_budget(user, "SET adjustment = :order", {}, {":order": {"M": stored}})
 
     def _leave_month_added_up(self) -> None:
-        """So that the reconciler need not read each hour of it."""
+        """So that the reconciler need not read each hour of it, and finds the project's cap reached."""
         now_s = int(time.time())
         month = tile("month", 0, now_s)
-        spend = MonthSpend(month.start_s, month.end_s, 0, now_s * 1000, now_s // 3600 - 2, 0)
+        spend = MonthSpend(month.start_s, month.end_s, 0, now_s * 1000, now_s // 3600 - 2, 200 * 10**9)
         item = {name: {"N": str(value)} for name, value in month_spend_attributes(spend).items()}
         self._client.put_item(
             TableName=self._stack.names["ProjectsTable"],
