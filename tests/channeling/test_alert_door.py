@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from channeling.alert_door import EventBridgeAlerts, LoggedAlerts, alert_fields
+from channeling.alert_door import CAP_EVENT_TYPE, EventBridgeAlerts, LoggedAlerts, alert_fields
 from channeling.aws.credentials import Credentials, FixedCredentials
 from channeling.aws.endpoints import EVENTBRIDGE, endpoint_at
 from channeling.aws.errors import CredentialsUnavailable
@@ -17,6 +17,7 @@ from channeling.aws.json_client import JsonClient
 from channeling.budgets.alert import BudgetAlert
 from channeling.budgets.item import BudgetKey
 from channeling.json_logs import JsonFormatter
+from channeling.projects.cap_alert import CapAlert
 from tests.stand_ins.aws_transport import Answer, Broken, ScriptedTransport, Sent, answer, error
 from tests.stand_ins.clock import SetClock
 
@@ -145,3 +146,19 @@ async def test_a_bus_that_does_not_answer_is_not_waited_for(caplog: pytest.LogCa
 @pytest.fixture(autouse=True)
 def all_lines(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="channeling")
+
+
+async def test_a_spend_cap_is_an_event_of_its_own_type() -> None:
+    alerts, transport = door(answer({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}))
+    cap = CapAlert("shop", 1_796_083_200, 1_798_761_600, 500 * DOLLAR, 501 * DOLLAR)
+    await alerts.tell([cap])
+    [entry] = json.loads(transport.sent[0].body)["Entries"]
+    assert entry["DetailType"] == CAP_EVENT_TYPE
+    assert json.loads(entry["Detail"]) == {
+        "alert_id": cap.alert_id,
+        "project_id": "shop",
+        "month_start": "2026-12-01T00:00:00Z",
+        "month_end": "2027-01-01T00:00:00Z",
+        "cap_usd": "500",
+        "spent_usd": "501",
+    }

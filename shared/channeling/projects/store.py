@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, TransactionRefused, Update, Value
+from channeling.projects.cap_alert import CapAlert
 from channeling.projects.errors import ProjectExists, ProjectInvalid, ProjectMissing
 from channeling.projects.month_spend import (
     SPEND_SORT_KEY,
@@ -136,6 +137,17 @@ class ProjectStore:
         """Write what a project has spent, over what was written before."""
         attributes = month_spend_attributes(spend)
         await self._dynamodb.update(self._set(project_id, SPEND_SORT_KEY, attributes, None))
+
+    async def mark_told(self, alert: CapAlert) -> bool:
+        """Write down that an alert is told; return False where it was written down before."""
+        condition = "attribute_not_exists(#a0) OR #a0 <> :a0"
+        try:
+            await self._dynamodb.update(
+                self._set(alert.project_id, SPEND_SORT_KEY, {"told": alert.mark}, condition)
+            )
+        except ConditionFailed:
+            return False
+        return True
 
     async def delete(self, project_id: str) -> None:
         """Remove a project: its secrets first, so that no token of it is accepted from then on, its rules last."""

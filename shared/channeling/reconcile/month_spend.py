@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from channeling.alert_door import AlertDoor
 from channeling.budgets.windows import Window, tile
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
 from channeling.errors import StoreUnavailable
-from channeling.money import dollars
+from channeling.projects.cap_alert import CapAlert
 from channeling.projects.month_spend import MonthSpend
 from channeling.projects.store import ProjectStore
 from channeling.tables import TableNames
@@ -23,7 +24,6 @@ from channeling.usage.record import SHARDS
 from channeling.usage.rollup import Rollup
 from channeling.usage.rollup_reader import RollupReader
 
-CAP_REACHED = "project spend cap reached"
 _HOUR_S, _DAY_MS = 3_600, 86_400_000
 # An hour is final an hour after its end, and some minutes for clocks that differ (`hourly_rollups`).
 _OPEN_HOURS = 2
@@ -38,6 +38,7 @@ class MonthSpends:
     projects: ProjectStore
     rollups: RollupReader
     late_hours: LateHours
+    alerts: AlertDoor
     clock: Clock
 
     async def run(self, deadline_ms: int) -> int:
@@ -73,13 +74,11 @@ class MonthSpends:
         await self.projects.write_month_spend(project_id, spend)
         cap = stored.rules.monthly_cap_microusd
         now_s = now_ms / 1_000
-        if spend.reaches(cap, now_s) and not (before is not None and before.reaches(cap, now_s)):
-            fields = {
-                "project_id": project_id,
-                "spent_usd": dollars(total),
-                "cap_usd": dollars((cap or 0) * 1_000),
-            }
-            _log.warning(CAP_REACHED, extra={"fields": fields})
+        if cap is not None and spend.reaches(cap, now_s):
+            alert = CapAlert(project_id, month.start_s, month.end_s, cap * 1_000, total)
+            # Written down first: of two runs at once one tells of it.
+            if await self.projects.mark_told(alert):
+                await self.alerts.tell([alert])
 
     async def _counted(
         self, project_id: str, before: MonthSpend | None, month: Window, now_ms: int
@@ -119,11 +118,12 @@ def spent_in(rollups: Iterable[Rollup]) -> int:
     )
 
 
-def month_spends(dynamodb: DynamoDB, tables: TableNames, clock: Clock) -> MonthSpends:
+def month_spends(dynamodb: DynamoDB, tables: TableNames, clock: Clock, alerts: AlertDoor) -> MonthSpends:
     """Return what adds up the months of a deployment."""
     return MonthSpends(
         ProjectStore(dynamodb, tables.projects),
         RollupReader(dynamodb, tables.usage, clock),
         LateHours(dynamodb, tables.usage),
+        alerts,
         clock,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from channeling.alert_door import AlertDoor, LoggedAlerts
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
 from channeling.operations.audit_log import AuditLog
@@ -12,6 +13,7 @@ from channeling.reconcile.month_spend import month_spends
 from channeling.tables import TableNames
 
 _SCHEDULE = Operator("schedule", "schedule")
+_LOGGED = LoggedAlerts()
 
 
 async def tend_projects(
@@ -20,9 +22,13 @@ async def tend_projects(
     clock: Clock,
     randomness: Callable[[int], bytes],
     deadline_ms: int,
+    alerts: AlertDoor = _LOGGED,
 ) -> dict[str, int]:
-    """Do what is due and return what was done; doing it again is harmless. Raises StoreUnavailable."""
-    added_up = await month_spends(dynamodb, tables, clock).run(deadline_ms)
+    """Do what is due and return what was done; doing it again is harmless. A cap that is reached is told of.
+
+    Raises StoreUnavailable.
+    """
+    added_up = await month_spends(dynamodb, tables, clock, alerts).run(deadline_ms)
     removed = await remove_deleted_projects(
         ProjectStore(dynamodb, tables.projects),
         AuditLog(dynamodb, tables.usage, clock, randomness),

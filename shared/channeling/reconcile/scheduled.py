@@ -59,9 +59,7 @@ def scheduled_handler(environ: Mapping[str, str]) -> Callable[[Any, LambdaContex
                 totals = period_totals(dynamodb, settings.tables, clock)
                 report["hours_totalled"] = await totals.run(deadline_ms)
             alerts = event_bus_alerts(aws, settings.alert_event_bus)
-            report |= await tend_projects(
-                dynamodb, settings.tables, clock, os.urandom, deadline_ms, alerts
-            )
+            report |= await tend_projects(dynamodb, settings.tables, clock, os.urandom, deadline_ms, alerts)
         finally:
             await aws.aclose()
         return report

@@ -1,22 +1,25 @@
 """The month of a capped project is the sum of its requests, told once when it reaches the cap, and refused for."""
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from channeling.alert_door import Alert
 from channeling.budgets.hold_id import new_hold_id
 from channeling.caller import Caller, refuse_capped
 from channeling.errors import BudgetExceeded
 from channeling.operations.operator import Operator
 from channeling.operations.projects import change_project, create_project, delete_project, show_project
 from channeling.operations.stores import Stores, open_stores
+from channeling.projects.cap_alert import CapAlert
 from channeling.projects.errors import ProjectMissing
 from channeling.projects.key_file_cipher import KeyFileCipher
 from channeling.projects.month_spend import MonthSpend
 from channeling.projects.project import Project, ProjectRules, ProjectSecrets
 from channeling.reconcile.hourly_rollups import hourly_rollups
-from channeling.reconcile.month_spend import CAP_REACHED
 from channeling.reconcile.projects import tend_projects
 from channeling.tables import TableNames
 from channeling.usage.record import RecordKind, UsageRecord, record_key
@@ -126,18 +129,52 @@ async def test_a_new_month_begins_with_nothing_spent(stores: Stores) -> None:
     assert spend.total_nanousd == 0
 
 
-async def test_reaching_the_cap_is_told_once(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
-    def told() -> int:
-        return len([record for record in caplog.records if record.message == CAP_REACHED])
+class KeptAlerts:
+    """`AlertDoor` that keeps what it is told."""
 
-    caplog.set_level(logging.WARNING)
+    def __init__(self) -> None:
+        self.told: list[Alert] = []
+
+    async def tell(self, alerts: Sequence[Alert]) -> None:
+        self.told += alerts
+
+
+async def test_reaching_the_cap_is_told_once_whoever_adds_up(stores: Stores) -> None:
+    kept = KeptAlerts()
+
+    async def tend_telling() -> None:
+        await tend_projects(
+            stores.dynamodb, TABLES, stores.clock, stores.randomness, NO_DEADLINE_MS, alerts=kept
+        )
+
     await put(stores, 10**9 - 1, NOON_S - 60)
-    await tend(stores)
-    assert told() == 0
+    await tend_telling()
+    assert kept.told == []
     await put(stores, 1, NOON_S - 50)
+    await asyncio.gather(tend_telling(), tend_telling())
+    await tend_telling()
+    month = (MONTH_START_S, MONTH_START_S + 30 * 86_400)
+    assert kept.told == [CapAlert("shop", *month, 10**9, 10**9)]
+    # A lower cap is a cap of its own; one that is not reached is not told of.
+    await change_project(stores, TESTER, "shop", {"monthly_cap_microusd": 2_000_000})
+    await tend_telling()
+    assert len(kept.told) == 1
+    await change_project(stores, TESTER, "shop", {"monthly_cap_microusd": 500_000})
+    await tend_telling()
+    await tend_telling()
+    assert kept.told[1:] == [CapAlert("shop", *month, 5 * 10**8, 10**9)]
+
+
+async def test_without_a_bus_the_cap_is_a_line_of_the_log(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    await put(stores, 10**9, NOON_S - 60)
     await tend(stores)
-    await tend(stores)
-    assert told() == 1
+    [line] = [record for record in caplog.records if record.message == "project spend cap reached"]
+    assert line.name == "channeling.alerts"
+    fields = line.__dict__["fields"]
+    assert (fields["project_id"], fields["cap_usd"], fields["spent_usd"]) == ("shop", "1", "1")
 
 
 @pytest.mark.parametrize(
