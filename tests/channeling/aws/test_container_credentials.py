@@ -121,6 +121,10 @@ async def test_old_ones_serve_while_a_refresh_fails_and_no_longer(caplog: pytest
         for left_s in (800, 1):
             assert await rig.key_at(LIFE_S - left_s) == "KEY1"
             await rig.settled()
+            tries = len(rig.transport.sent)
+            assert await rig.key_at(LIFE_S - left_s) == "KEY1"
+            await rig.settled()
+            assert len(rig.transport.sent) == tries, "an endpoint that is down was asked again at once"
     assert [record.getMessage() for record in caplog.records] == ["credentials were not refreshed"] * 2
     assert "secret" not in caplog.text
     with pytest.raises(CredentialsUnavailable, match="answered 500"):

@@ -97,7 +97,7 @@ TRANSIENT = [
     error("InternalServerError", 500),
     Answer(503, b"<html>"),
     Answer(502, b""),
-    Answer(200, b"{", {"x-amz-crc32": "1"}),
+    Answer(200, b"{}", {"x-amz-crc32": "1"}),
     Answer(200, b"<html>"),
     Answer(200, b"{}", breaks=True),
     error("ProvisionedThroughputExceededException"),
@@ -177,6 +177,13 @@ async def test_a_client_that_meets_failures_alone_ends_up_trying_once() -> None:
     with pytest.raises(AwsRefused):
         await rig.client.call("UpdateItem", b"{}")
     assert len(rig.transport.sent) == before + 1
+
+
+async def test_tries_that_led_to_an_answer_are_not_held_against_later_calls() -> None:
+    """A service that fails every second request is asked again each time, for as long as it likes."""
+    rig = Rig([Answer(500, b""), answer({})] * 200)
+    for _ in range(200):
+        assert await rig.client.call("UpdateItem", b"{}") == {}
 
 
 @pytest.mark.parametrize(
