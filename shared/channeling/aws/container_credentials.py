@@ -108,8 +108,8 @@ class ContainerCredentials:
         if refresh.cancelled():
             return
         error = refresh.exception()
-        if error is not None and self._kept is not None:
-            _log.warning("credentials were not refreshed", extra={"fields": {"reason": str(error)}})
+        if error is not None:
+            _log.warning("credentials were not fetched", extra={"fields": {"reason": str(error)}})
 
     async def _fetch(self) -> Credentials:
         now_s = self._clock.now_ms() / 1000

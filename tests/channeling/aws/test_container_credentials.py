@@ -125,7 +125,7 @@ async def test_old_ones_serve_while_a_refresh_fails_and_no_longer(caplog: pytest
             assert await rig.key_at(LIFE_S - left_s) == "KEY1"
             await rig.settled()
             assert len(rig.transport.sent) == tries, "an endpoint that is down was asked again at once"
-    assert [record.getMessage() for record in caplog.records] == ["credentials were not refreshed"] * 2
+    assert [record.getMessage() for record in caplog.records] == ["credentials were not fetched"] * 2
     assert "secret" not in caplog.text
     with pytest.raises(CredentialsUnavailable, match="answered 500"):
         await rig.key_at(LIFE_S)
@@ -155,11 +155,15 @@ async def test_old_ones_serve_while_a_refresh_fails_and_no_longer(caplog: pytest
     ],
     ids=lambda failure: str(failure)[:60],
 )
-async def test_an_answer_that_is_none_is_asked_for_thrice_and_then_told(failure: Any) -> None:
+async def test_an_answer_that_is_none_is_asked_for_thrice_and_then_told(
+    failure: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     rig = Rig([failure, failure, failure, given(1)])
     with pytest.raises(CredentialsUnavailable) as told:
         await rig.source.current()
     assert "secret" not in str(told.value)
+    [record] = caplog.records
+    assert record.__dict__["fields"] == {"reason": str(told.value)}
     assert len(rig.transport.sent) == 3
     assert rig.pauses == [0.1, 0.3]
     assert await rig.key_at(0) == "KEY1"
