@@ -5,12 +5,15 @@ made of the template; what they ask of AWS is read from the wire.
 """
 
 import gc
+import json
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,11 +27,11 @@ from channeling.budgets.windows import tile
 from channeling.projects.month_spend import SPEND_SORT_KEY, MonthSpend, month_spend_attributes
 from channeling.reconcile.scheduled import scheduled_handler
 from channeling.tables import TableNames, create_table_arguments
-from channeling_admin.function import admin_handler
+from channeling_admin.function import admin_app
 from channeling_cli.embedded_dynamodb import start_embedded_dynamodb
 from tests.stand_ins.anthropic_script import Script
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
-from tests.template.deployed_stack import TEMPLATE, DeployedStack, deploy
+from tests.template.deployed_stack import STACK, TEMPLATE, DeployedStack, deploy
 from tests.template.recording_aws import AwsCall, RecordingAws, calls_in
 from tests.template.role import Statement, statements_of
 
@@ -41,6 +44,14 @@ LAMBDAS_OWN = {"WriteOwnLogs", "KeepFailedRuns"}
 Calls = dict[str, list[AwsCall]]
 
 
+@dataclass
+class Lived:
+    """What each function asked of AWS and wrote on standard output."""
+
+    calls: Calls
+    written: dict[str, str]
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[DeployedStack]:
     """A stack with an AWS of its own, whose tables nobody else sees."""
@@ -50,8 +61,8 @@ def stack() -> Iterator[DeployedStack]:
 
 
 @pytest.fixture(scope="module")
-def calls(stack: DeployedStack) -> Calls:
-    """What each function asked of AWS, in a life with most of what can happen in one."""
+def lived(stack: DeployedStack) -> Lived:
+    """What the functions did in a life with most of what can happen in one."""
     with AnthropicUpstream() as upstream, warnings.catch_warnings():
         # Nobody closes the connections of a function on Lambda: they end with its process.
         warnings.simplefilter("ignore", ResourceWarning)
@@ -64,7 +75,12 @@ def calls(stack: DeployedStack) -> Calls:
         life.reconciler_runs()
         life.end()
         gc.collect()
-    return life.calls
+    return Lived(life.calls, {name: output.getvalue() for name, output in life.written.items()})
+
+
+@pytest.fixture
+def calls(lived: Lived) -> Calls:
+    return lived.calls
 
 
 class _Life:
@@ -72,6 +88,7 @@ class _Life:
 
     def __init__(self, stack: DeployedStack, upstream_url: str) -> None:
         self.calls: Calls = {name: [] for name in ROLES}
+        self.written = {name: StringIO() for name in ROLES}
         self._stack = stack
         self._client: Any = stack.store.client()
         self._upstream_url = upstream_url
@@ -156,7 +173,8 @@ class _Life:
                 patched.delenv(variable)
             for variable, value in environ.items():
                 patched.setenv(variable, value)
-            yield environ
+            with redirect_stdout(self.written[name]):
+                yield environ
             self.calls[name] += aws.calls
 
     @contextmanager
@@ -170,8 +188,7 @@ class _Life:
     @contextmanager
     def _admin(self) -> Iterator[Callable[..., Any]]:
         with self._recorded("admin", "AdminFunction") as environ:
-            handler = admin_handler(environ)
-            client = TestClient(getattr(handler, "app", handler), base_url="https://admin.example")
+            client = TestClient(admin_app(environ), base_url="https://admin.example")
 
             def ask(method: str, path: str, body: object = None) -> Any:
                 headers = {"authorization": f"Bearer {self._admin_token}"}
@@ -349,3 +366,18 @@ def test_cloudformation_makes_the_tables_that_the_code_would_make(stack: Deploye
             assert [index["IndexName"] for index in made] == [index["IndexName"] for index in wanted]
     finally:
         client.close()
+
+
+@pytest.mark.parametrize(
+    ("function", "metrics"),
+    [
+        ("messages", {"Requests", "CostUsd", "UncollectedUsd", "Refusals", "ExpiredHolds"}),
+        ("reconcile", {"ExpiredHolds"}),
+    ],
+)
+def test_functions_write_their_metrics_under_the_stack_s_name(
+    lived: Lived, function: str, metrics: set[str]
+) -> None:
+    lines = [json.loads(line) for line in lived.written[function].splitlines()]
+    assert {line["Deployment"] for line in lines} == {STACK}
+    assert metrics <= {name for line in lines for name in line}
