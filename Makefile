@@ -88,9 +88,8 @@ build: sam ## Check template.yaml and build what `sam deploy` deploys: make buil
 	@$(SAM) build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 	@.tools/sam/bin/python -m emulator.finish_build .aws-sam/build
 
-invoke: $(VENV)/.run sam ## Let the built function answer an event here: make invoke EVENT=events/message_stream.json
-	@test -n "$(EVENT)" || { echo "Say which event: make invoke EVENT=events/message_stream.json"; exit 2; }
-	@$(BIN)/python -m emulator.invoke "$(EVENT)"
+invoke: $(VENV)/.run sam ## Let the built function answer the events of events/ here, or one: make invoke [EVENT=events/message_stream.json]
+	@$(BIN)/python -m emulator.invoke $(EVENT)
 
 serve-lambda: $(VENV)/.run sam ## Run the built function behind a function URL here: make serve-lambda [PORT=8080]
 	@exec $(BIN)/python -m emulator.front --port $(PORT)

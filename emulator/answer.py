@@ -1,5 +1,6 @@
 """What an invocation returned: a streamed answer's status, headers and body, or a function error."""
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -28,14 +29,20 @@ class Answer:
 def parse_answer(payload: bytes) -> Answer:
     """Return the answer that an invocation's payload holds; raise FunctionFailed when it holds an error.
 
-    Source: AWS Lambda Developer Guide, "Building a custom runtime", response streaming: JSON prelude, 8 NUL
-    bytes, body.
+    Streamed: JSON prelude, 8 NUL bytes, body (AWS Lambda Developer Guide, "Building a custom runtime", response
+    streaming). Whole: JSON with `body` in it (the same, "Invoking Lambda function URLs", response payload format).
     """
     prelude, separator, body = payload.partition(PRELUDE_END)
     try:
         parsed = json.loads(prelude)
     except ValueError:
         parsed = prelude.decode(errors="replace")
-    if not separator or not isinstance(parsed, dict) or "statusCode" not in parsed:
+    if not isinstance(parsed, dict) or "statusCode" not in parsed or not (separator or "body" in parsed):
         raise FunctionFailed(parsed)
-    return Answer(parsed["statusCode"], parsed.get("headers", {}), parsed.get("cookies", []), body)
+    if not separator:
+        text = parsed["body"] or ""
+        body = base64.b64decode(text) if parsed.get("isBase64Encoded") else text.encode()
+    headers = parsed.get("headers") or {
+        name: ", ".join(values) for name, values in parsed.get("multiValueHeaders", {}).items()
+    }
+    return Answer(parsed["statusCode"], headers, parsed.get("cookies") or [], body)

@@ -4,7 +4,7 @@ import fcntl
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from emulator.sam_cli import HOME, ROOT, sam_environ
 FUNCTION = "MessagesFunction"
 # In the order of template.yaml: Lambda unpacks them one over the other.
 LAYERS = ("RuntimeLayer", "MessagesDependenciesLayer", "CoreLayer")
+RECONCILE_FUNCTION, RECONCILE_LAYERS = "ReconcileFunction", ("MessagesDependenciesLayer", "CoreLayer")
+ADMIN_FUNCTION, ADMIN_LAYERS = "AdminFunction", ("AdminDependenciesLayer", "CoreLayer", "AdminLayer")
 BUILD = ROOT / ".aws-sam/invoke"
 
 
@@ -59,11 +61,11 @@ def one_build_at_a_time() -> Iterator[None]:
         yield
 
 
-def lay_out(build: Path, folder: Path) -> Artifact:
+def lay_out(build: Path, folder: Path, function: str = FUNCTION, layers: Sequence[str] = LAYERS) -> Artifact:
     """Copy a build's function and layers into `folder` as Lambda does, and return where they are."""
     artifact = Artifact(folder / "task", folder / "opt")
     with one_build_at_a_time():
-        shutil.copytree(build / FUNCTION, artifact.task)
-        for layer in LAYERS:
+        shutil.copytree(build / function, artifact.task)
+        for layer in layers:
             shutil.copytree(build / layer, artifact.opt, dirs_exist_ok=True)
     return artifact

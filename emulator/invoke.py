@@ -1,4 +1,4 @@
-"""`make invoke EVENT=events/x.json`: the built function answers one event on this machine, without Docker.
+"""`make invoke [EVENT=events/x.json]`: the built function answers all events, or one, on this machine.
 
 An embedded store with the demo project is started beside it and, when no provider key is in the environment, the
 demo upstream. `{{TOKEN}}` in the event becomes a token minted now.
@@ -17,9 +17,11 @@ from channeling_cli.failure import CommandFailed
 from emulator.answer import Answer, FunctionFailed
 from emulator.artifact import BuildFailed, build_for_host, lay_out
 from emulator.local_gateway import local_gateway
-from emulator.rie import EmulatorFailed, running_emulator
-from emulator.sam_cli import SamMissing, installed_sam
+from emulator.rie import Emulator, EmulatorFailed, running_emulator
+from emulator.sam_cli import ROOT, SamMissing, installed_sam
 
+EVENTS = ROOT / "events"
+_NOT_FOR_MESSAGES = ("env.json", "reconcile.json")
 EVENT_BYTES_MAX = 6 * 1024 * 1024
 
 
@@ -50,16 +52,24 @@ def read_event(path: Path) -> str:
     return text
 
 
+def all_events() -> list[Path]:
+    """Return the events that the messages function is for, each a situation of its own."""
+    return [path for path in sorted(EVENTS.glob("**/*.json")) if path.name not in _NOT_FOR_MESSAGES]
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Build, run and invoke; return the exit code."""
+    """Build, run and invoke; return the exit code. Of one event alone, a function error is a failure."""
     parser = argparse.ArgumentParser(prog="make invoke", description=__doc__)
-    parser.add_argument("event", type=Path, help="such as events/message_stream.json")
-    event_path = parser.parse_args(arguments).event
+    parser.add_argument("events", nargs="*", type=Path, help="such as events/message_stream.json; none: all")
+    parser.add_argument("--build", type=Path, help="what was built already; without it, build now")
+    options = parser.parse_args(arguments)
+    paths, build = options.events or all_events(), options.build
     try:
-        text = read_event(event_path)
+        texts = [read_event(path) for path in paths]
         installed_sam()
-        print("Building for this machine ...", file=sys.stderr, flush=True)
-        build = build_for_host()
+        if build is None:
+            print("Building for this machine ...", file=sys.stderr, flush=True)
+            build = build_for_host()
         with (
             tempfile.TemporaryDirectory() as folder,
             local_gateway(os.environ) as gateway,
@@ -67,11 +77,26 @@ def main(arguments: Sequence[str]) -> int:
                 lay_out(build, Path(folder)), gateway.environ, log=sys.stderr.buffer
             ) as emulator,
         ):
-            print_answer(emulator.invoke(filled_event(text, gateway.token).encode()))
+            for path, text in zip(paths, texts, strict=True):
+                event = filled_event(text, gateway.token).encode()
+                if len(paths) == 1:
+                    print_answer(emulator.invoke(event))
+                else:
+                    print(f"{path.relative_to(EVENTS) if path.is_relative_to(EVENTS) else path}: ", end="")
+                    print(_summary(emulator, event), flush=True)
     except (CommandFailed, SamMissing, BuildFailed, EmulatorFailed, FunctionFailed) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _summary(emulator: Emulator, event: bytes) -> str:
+    try:
+        answer = emulator.invoke(event)
+    except FunctionFailed as error:
+        return str(error)
+    kind = answer.headers.get("content-type", "no content").partition(";")[0]
+    return f"HTTP {answer.status}, {kind}, {len(answer.body)} bytes"
 
 
 if __name__ == "__main__":

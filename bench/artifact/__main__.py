@@ -16,12 +16,18 @@ from bench.artifact.init_time import BARE_MODULES, bare_import_ms, function_init
 from bench.artifact.sizes import unzipped_megabytes
 from bench.artifact.streams import many_at_a_time, rss_after_streams_mb
 from channeling_cli.local import ANTHROPIC_URL_VARIABLE
-from emulator.artifact import FUNCTION, LAYERS, Artifact, build_for_host, lay_out
+from emulator.artifact import (
+    ADMIN_FUNCTION,
+    ADMIN_LAYERS,
+    FUNCTION,
+    LAYERS,
+    Artifact,
+    build_for_host,
+    lay_out,
+)
 from emulator.local_gateway import LocalGateway, local_gateway
 from emulator.sam_cli import installed_sam
 from emulator.sandbox import can_isolate
-
-_ADMIN = ("AdminFunction", "AdminDependenciesLayer", "CoreLayer", "AdminLayer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,12 @@ async def measured(
     """Measure everything, one after the other."""
     figures = [
         Figure("messages function with its layers", unzipped_megabytes(build, (FUNCTION, *LAYERS)), 25, "MB"),
-        Figure("admin function with its layers", unzipped_megabytes(build, _ADMIN), 45, "MB"),
+        Figure(
+            "admin function with its layers",
+            unzipped_megabytes(build, (ADMIN_FUNCTION, *ADMIN_LAYERS)),
+            45,
+            "MB",
+        ),
     ]
     packages = installed_packages()
     # The first of each warms the files; the rest by turns, so that a busy machine slows both.

@@ -15,6 +15,15 @@ NULS = b"\0" * 8
             Answer(200, {"a": "b"}, ["c=d"], b"body"),
         ),
         (b'{"statusCode": 204}' + NULS, Answer(204, {}, [], b"")),
+        (
+            b'{"statusCode": 200, "headers": {"a": "b"}, "cookies": [], "body": "{}"}',
+            Answer(200, {"a": "b"}, [], b"{}"),
+        ),
+        (b'{"statusCode": 204, "body": null}', Answer(204, {}, [], b"")),
+        (
+            b'{"statusCode": 200, "multiValueHeaders": {"a": ["b", "c"]}, "body": "/w==", "isBase64Encoded": true}',
+            Answer(200, {"a": "b, c"}, [], b"\xff"),
+        ),
         (b'{"statusCode": 200}' + NULS + NULS + b"x", Answer(200, {}, [], NULS + b"x")),
     ],
 )

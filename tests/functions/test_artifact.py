@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from bench.artifact.sizes import unzipped_megabytes
-from emulator.artifact import FUNCTION, LAYERS, one_build_at_a_time
+from emulator.artifact import (
+    ADMIN_FUNCTION,
+    ADMIN_LAYERS,
+    FUNCTION,
+    LAYERS,
+    RECONCILE_FUNCTION,
+    RECONCILE_LAYERS,
+    one_build_at_a_time,
+)
+from tests.functions.cloudformation_yaml import read_template
 
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
 
@@ -56,6 +65,17 @@ def test_nothing_is_in_it_by_mistake(build: Path) -> None:
     assert not [name for name in names if name.endswith((".key", ".env", ".pyi"))]
 
 
+@pytest.mark.parametrize(
+    ("function", "layers"),
+    [(FUNCTION, LAYERS), (RECONCILE_FUNCTION, RECONCILE_LAYERS), (ADMIN_FUNCTION, ADMIN_LAYERS)],
+)
+def test_functions_are_laid_out_here_with_the_layers_of_the_template(
+    function: str, layers: Sequence[str]
+) -> None:
+    properties = read_template(ROOT / "template.yaml")["Resources"][function]["Properties"]
+    assert [layer["Ref"] for layer in properties["Layers"]] == list(layers)
+
+
 def test_every_module_is_compiled_for_lambdas_python_and_nothing_else_is(build: Path) -> None:
     compiled = set(build.rglob("*.pyc"))
     wanted = {path.parent / f"__pycache__/{path.stem}.cpython-313.pyc" for path in build.rglob("*.py")}
@@ -67,7 +87,7 @@ def test_every_module_is_compiled_for_lambdas_python_and_nothing_else_is(build: 
     ("parts", "most_mb"),
     [
         ((FUNCTION, *LAYERS), 25),
-        (("AdminFunction", "AdminDependenciesLayer", "CoreLayer", "AdminLayer"), 45),
+        ((ADMIN_FUNCTION, *ADMIN_LAYERS), 45),
     ],
 )
 def test_functions_with_their_layers_are_small(build: Path, parts: Sequence[str], most_mb: int) -> None:

@@ -194,14 +194,17 @@ def test_the_admin_function_may_do_what_operators_do_and_no_more() -> None:
 
 def test_the_admin_function_is_the_handler_that_there_is_and_its_secret_is_made_by_aws() -> None:
     admin = RESOURCES["AdminFunction"]["Properties"]
-    assert (admin["CodeUri"], admin["Handler"]) == ("functions/admin", "app.handler")
-    assert admin["FunctionUrlConfig"] == {"AuthType": "NONE", "InvokeMode": "BUFFERED"}
+    assert (admin["CodeUri"], admin["Handler"]) == ("functions/admin", "app.app")
+    # Exports are streamed.
+    assert admin["FunctionUrlConfig"] == {"AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM"}
     assert [layer["Ref"] for layer in admin["Layers"]] == [
+        "RuntimeLayer",
         "AdminDependenciesLayer",
         "CoreLayer",
         "AdminLayer",
     ]
-    variables: dict[str, Any] = admin["Environment"]["Variables"]
+    variables: dict[str, Any] = dict(admin["Environment"]["Variables"])
+    assert variables.pop("AWS_LAMBDA_EXEC_WRAPPER") == "/opt/bootstrap"
     assert variables["CHANNELING_ADMIN_SECRET_ID"] == {"Ref": "AdminSecret"}
     documented = (ROOT / "shared/channeling/settings.py").read_text()
     documented += (ROOT / "shared/channeling_admin/function.py").read_text()
