@@ -15,8 +15,7 @@ from channeling_admin.sign_in_rate import SignInRate
 class Admin:
     """Stores, the door to providers, and what admin tokens are checked with.
 
-    `messages_url` is the base URL that users' clients take. `max_export_records` bounds one export where answers go
-    out whole, as on Lambda; None: it is streamed.
+    `messages_url` is the base URL that users' clients take.
     """
 
     stores: Stores
@@ -27,4 +26,3 @@ class Admin:
     clock: Clock
     randomness: Callable[[int], bytes]
     messages_url: str = ""
-    max_export_records: int | None = None

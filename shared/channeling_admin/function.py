@@ -1,4 +1,4 @@
-"""The admin API as a Lambda function behind a function URL: Mangum, whole answers.
+"""The admin API as a Lambda function behind a function URL, on the runtime layer, so that exports are streamed.
 
     CHANNELING_ADMIN_SECRET_ID       the secret in Secrets Manager that admin tokens are signed with
     CHANNELING_MESSAGES_URL          the base URL that users' clients take
@@ -7,10 +7,9 @@ and the settings of the messages function (`channeling.settings`).
 """
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from mangum import Mangum
+from fastapi import FastAPI
 
 from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.clock import SystemClock
@@ -23,13 +22,11 @@ from channeling_admin.admin_secret import SecretsManagerSecret
 from channeling_admin.app import create_admin_app
 from channeling_admin.sign_in_rate import SignInRate
 
-# A whole answer of Lambda has at most 6 MB (AWS Lambda quotas, "Invocation payload"); a record under 1,000 bytes.
-MAX_EXPORT_RECORDS = 5_000
 _THREADS = 32
 
 
-def admin_handler(environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
-    """Return the handler of a deployment; raise SettingsError."""
+def admin_app(environ: Mapping[str, str]) -> FastAPI:
+    """Return the app of a deployment; raise SettingsError."""
     import botocore.session
     from botocore.config import Config
 
@@ -63,6 +60,5 @@ def admin_handler(environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
         clock=clock,
         randomness=os.urandom,
         messages_url=environ.get("CHANNELING_MESSAGES_URL", "").strip().rstrip("/"),
-        max_export_records=MAX_EXPORT_RECORDS,
     )
-    return Mangum(create_admin_app(admin), lifespan="off")
+    return create_admin_app(admin)

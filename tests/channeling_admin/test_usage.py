@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from channeling.operations.records import all_records
 from channeling.reconcile.hourly_rollups import hourly_rollups
 from channeling.usage.token_counts import TokenCounts
-from channeling_admin.app import create_admin_app
 from tests.channeling_admin.conftest import NOW_S, AdminUnderTest
 
 SHOP = "/api/projects/shop"
@@ -211,16 +209,3 @@ async def test_an_export_reads_a_page_at_a_time(
     await anext(records)
     assert sum(sizes) <= 5, "the first record comes before the second page is read"
     assert len([record async for record in records]) == 29
-
-
-async def test_where_answers_go_out_whole_an_export_has_a_bound(under_test: AdminUnderTest) -> None:
-    for number in range(3):
-        await under_test.record(started_s=NOW_S - 60 - number)
-    for most, status in ((3, 200), (2, 400)):
-        app = create_admin_app(replace(under_test.admin, max_export_records=most))
-        headers = {"authorization": f"Bearer {under_test.token()}"}
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://t", headers=headers
-        ) as client:
-            exported = await client.get(f"{SHOP}/export", params=DAY)
-            assert exported.status_code == status

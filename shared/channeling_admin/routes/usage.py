@@ -1,6 +1,5 @@
 """Usage over HTTP: sums, records one by one, and exports."""
 
-import itertools
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
@@ -10,7 +9,6 @@ from fastapi.responses import StreamingResponse
 
 from channeling.operations.records import RecordSelection, all_records, list_records
 from channeling.operations.usage import Selection, read_usage
-from channeling.projects.errors import ProjectInvalid
 from channeling.usage.record import RecordKind, Status, UsageRecord
 from channeling_admin.access import ProjectId, ProjectViewer, TheAdmin
 from channeling_admin.answers import record_answer, usage_answer
@@ -86,10 +84,7 @@ async def export(
     records = all_records(admin.stores, project, time.from_s, time.until_s, selection=selection)
     # The first one is read here: what is wrong with the call is still an answer of its own.
     first = await anext(records, None)
-    if admin.max_export_records is not None:
-        records = await _all_or_none(first, records, admin.max_export_records)
-    else:
-        records = _with_first(first, records)
+    records = _with_first(first, records)
     lines = csv_lines(records) if form == "csv" else json_lines(records)
     media_type = "text/csv; charset=utf-8" if form == "csv" else "application/jsonl"
     name = f"usage-{project}.{form}"
@@ -106,23 +101,3 @@ async def _with_first(
             yield first
             async for record in rest:
                 yield record
-
-
-async def _all_or_none(
-    first: UsageRecord | None, rest: AsyncGenerator[UsageRecord, None], most: int
-) -> AsyncGenerator[UsageRecord, None]:
-    """Where an answer goes out whole it has a bound, and half an export is worse than none."""
-    kept: list[UsageRecord] = []
-    async for record in _with_first(first, rest):
-        kept.append(record)
-        if len(kept) > most:
-            raise ProjectInvalid(
-                f"more than {most} records are more than one answer may hold here: ask for a shorter time, or use"
-                " channeling usage export"
-            )
-    return _from(kept)
-
-
-async def _from(records: list[UsageRecord]) -> AsyncGenerator[UsageRecord, None]:
-    for record in itertools.chain(records):
-        yield record
