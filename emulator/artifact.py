@@ -15,7 +15,8 @@ FUNCTION = "MessagesFunction"
 # In the order of template.yaml: Lambda unpacks them one over the other.
 LAYERS = ("RuntimeLayer", "MessagesDependenciesLayer", "CoreLayer")
 RECONCILE_FUNCTION, RECONCILE_LAYERS = "ReconcileFunction", ("MessagesDependenciesLayer", "CoreLayer")
-ADMIN_FUNCTION, ADMIN_LAYERS = "AdminFunction", ("AdminDependenciesLayer", "CoreLayer", "AdminLayer")
+ADMIN_FUNCTION = "AdminFunction"
+ADMIN_LAYERS = ("RuntimeLayer", "AdminDependenciesLayer", "CoreLayer", "AdminLayer")
 BUILD = ROOT / ".aws-sam/invoke"
 
 
