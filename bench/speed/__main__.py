@@ -106,7 +106,7 @@ def machine() -> str:
     )
 
 
-def _end_at_sigterm() -> None:
+def end_at_sigterm() -> None:
     """Make SIGTERM end the programs that run as Ctrl-C does."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -135,7 +135,7 @@ def main() -> None:
         if (not options.quick or not target.is_peer)
         and (not options.only or target.name.lower().startswith(tuple(name.lower() for name in options.only)))
     ]
-    _end_at_sigterm()
+    end_at_sigterm()
     keep_to(UPSTREAM_CORE)
     where = machine()
     try:

@@ -3,7 +3,7 @@
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import orjson
@@ -37,10 +37,21 @@ def clone_item(dynamodb_url: str, table: str, key: tuple[str, str], count: int) 
 
 @contextmanager
 def running_channeling(
-    place: Place, model: str, *, latency_ms: float = 0.0, users: int = USERS, as_function: bool = False
+    place: Place,
+    model: str,
+    *,
+    latency_ms: float = 0.0,
+    users: int = USERS,
+    as_function: bool = False,
+    dynamodb_port: int | None = None,
 ) -> Iterator[Running]:
-    """Run `channeling serve`, or the messages function's application on uvicorn, with a fresh store and users."""
-    with running_dynamodb(place.folder, latency_ms) as dynamodb_port:
+    """Run `channeling serve`, or the messages function's application on uvicorn, with users of its own.
+
+    Its store is a fresh one, unless the port of one that runs is given.
+    """
+    with ExitStack() as stack:
+        if dynamodb_port is None:
+            dynamodb_port = stack.enter_context(running_dynamodb(place.folder, latency_ms))
         environ = gateway_environ(place, dynamodb_port)
         with start_local_backend(environ, folder=place.folder) as backend:
             # This makes the tables and the project as `channeling serve` does, which then finds them.

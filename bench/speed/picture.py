@@ -69,7 +69,7 @@ def _short(value: float) -> str:
     for size, unit in ((1_000_000, "M"), (1_000, "k")):
         if value >= size:
             return f"{value / size:g}{unit}" if value % size == 0 else f"{value / size:.1f}{unit}"
-    return f"{value:g}" if value == int(value) else f"{value:.2g}"
+    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
 
 
 def _text(

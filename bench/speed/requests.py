@@ -48,10 +48,11 @@ def body_of(kind: Kind, model: str) -> bytes:
     return small_body(model, stream=kind == "sse", text_bytes=SMALL_TEXT_BYTES)
 
 
-def small_body(model: str, *, stream: bool, text_bytes: int) -> bytes:
+def small_body(model: str, *, stream: bool, text_bytes: int, max_tokens: int = 1024) -> bytes:
     """Return a request of one message of that many bytes."""
     content = _words(random.Random(1), text_bytes)
-    return orjson.dumps({**_head(model, stream=stream), "messages": [{"role": "user", "content": content}]})
+    head = {**_head(model, stream=stream), "max_tokens": max_tokens}
+    return orjson.dumps({**head, "messages": [{"role": "user", "content": content}]})
 
 
 def _head(model: str, *, stream: bool) -> dict[str, Any]:
