@@ -2,10 +2,13 @@
 
 import re
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from emulator.artifact import Artifact
+from emulator.artifact import Artifact, lay_out
 from emulator.sandbox import sandbox
 
 _LINE = re.compile(r"^import time:\s+(\d+) \|\s+(\d+) \| (\s*)([\w.]+)$", re.MULTILINE)
@@ -40,6 +43,15 @@ def import_graph(artifact: Artifact, variables: Mapping[str, str]) -> list[Impor
     return found[::-1]
 
 
+def main(build: Path) -> None:
+    """Print every import of a built function's initialisation."""
+    variables = {"CHANNELING_KMS_KEY_ID": "alias/x"}
+    variables |= {f"CHANNELING_{name}_TABLE": name.lower() for name in ("PROJECTS", "BUDGETS", "USAGE")}
+    with tempfile.TemporaryDirectory() as folder:
+        graph = import_graph(lay_out(build, Path(folder)), variables)
+    print("\n".join(printed(graph, least_us=0)))
+
+
 def printed(graph: list[Import], *, least_us: int = 1_000) -> list[str]:
     """Return the graph as indented lines, without what costs less than that with all it imports."""
     return [
@@ -47,3 +59,7 @@ def printed(graph: list[Import], *, least_us: int = 1_000) -> list[str]:
         for each in graph
         if each.whole_us >= least_us
     ]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
