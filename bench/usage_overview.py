@@ -33,6 +33,7 @@ from channeling.usage.late_hours import LATE_AFTER_S
 from channeling.usage.record import SHARDS
 from channeling.usage.rollup_progress import RollupProgressStore
 from channeling_cli.create_tables import create_tables
+from channeling_cli.lean_store import open_lean_store
 
 _NAMES = TableNames.with_prefix("overview")
 _RECONCILED_EVERY_S = 300
@@ -94,11 +95,14 @@ async def reconcile(client: Any, month: Month) -> None:
     dynamodb.close()
 
 
-async def measure(client: Any, month: Month) -> dict[str, list[tuple[int, int]]]:
-    """Return milliseconds of each reading, by what is read: until it is there, and of this process's own work."""
-    dynamodb = BotocoreDynamoDB(client)
+async def measure(endpoint_url: str, month: Month) -> dict[str, list[tuple[int, int]]]:
+    """Return milliseconds of each reading, by what is read: until it is there, and of this process's own work.
+
+    Through the client that `channeling serve` has.
+    """
+    store = open_lean_store(endpoint_url)
     clock = StandingClock(month.until_s)
-    stores = open_stores(dynamodb, _NAMES, KeyFileCipher(b"k" * 32), clock, os.urandom)
+    stores = open_stores(store.dynamodb, _NAMES, KeyFileCipher(b"k" * 32), clock, os.urandom)
     taken: dict[str, list[tuple[int, int]]] = {}
     for name, reading in _readings(stores, month.days).items():
         for _ in range(_TIMES):
@@ -106,7 +110,7 @@ async def measure(client: Any, month: Month) -> dict[str, list[tuple[int, int]]]
             await reading()
             took = (time.perf_counter() - started, time.process_time() - worked)
             taken.setdefault(name, []).append((round(took[0] * 1_000), round(took[1] * 1_000)))
-    dynamodb.close()
+    await store.aclose()
     return taken
 
 
@@ -135,7 +139,7 @@ def run(month: Month, folder: Path) -> None:
             filled.write_text(json.dumps(asdict(month)))
         asyncio.run(reconcile(client, month))
         print(f"{month.records} records of {month.users} users in {month.days} days:")
-        for name, taken in asyncio.run(measure(client, month)).items():
+        for name, taken in asyncio.run(measure(store.endpoint_url, month)).items():
             whole, own = (sorted(column) for column in zip(*taken, strict=True))
             print(
                 f"{name}: median {whole[_TIMES // 2]} ms, best {whole[0]} ms;"
