@@ -76,6 +76,16 @@ def _measured(target: Target, plan: Plan) -> Figures:
                 return figures
 
 
+def chosen(beginnings: Sequence[str] | None, *, with_peers: bool) -> list[Target]:
+    """Return the targets whose names begin with one of these, in any case; all without any."""
+    starts = tuple(beginning.lower() for beginning in beginnings or ("",))
+    return [
+        target
+        for target in TARGETS
+        if (with_peers or not target.is_peer) and target.name.lower().startswith(starts)
+    ]
+
+
 def surroundings(plan: Plan) -> tuple[Surroundings, str]:
     """Measure what is measured once; return it, and what to say of the store."""
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
@@ -129,12 +139,9 @@ def main() -> None:
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
     plan = replace(plan, seconds=options.seconds or plan.seconds, rounds=options.rounds or plan.rounds)
-    targets = [
-        target
-        for target in TARGETS
-        if (not options.quick or not target.is_peer)
-        and (not options.only or target.name.lower().startswith(tuple(name.lower() for name in options.only)))
-    ]
+    targets = chosen(options.only, with_peers=not options.quick)
+    if not targets:
+        parser.error(f"no target begins like that; there are: {', '.join(one.name for one in TARGETS)}")
     end_at_sigterm()
     keep_to(UPSTREAM_CORE)
     where = machine()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.answers import ANTHROPIC_MODEL, OPENAI_MODEL, OPENROUTER_MODEL
-from bench.speed.__main__ import run
+from bench.speed.__main__ import chosen, run
 from bench.speed.acceptance import Surroundings
 from bench.speed.channeling import running_channeling
 from bench.speed.measure import Figures, MeasureFailed, Plan, Requests, better, measure
@@ -123,3 +123,23 @@ def test_a_target_without_streams_is_measured_for_the_rest(place: Place) -> None
         figures = measure(replace(DIRECT, streams=False), running, place, SHORT)
     assert figures.requests_per_s
     assert figures.events_per_s is None
+
+
+@pytest.mark.parametrize(
+    ("beginnings", "with_peers", "expected"),
+    [
+        (["nginx", "LITELLM"], True, ["nginx", "LiteLLM", "LiteLLM, OpenAI"]),
+        (["nginx", "litellm"], False, ["nginx"]),
+        (["none"], True, []),
+    ],
+    ids=str,
+)
+def test_targets_are_chosen_by_how_their_names_begin(
+    beginnings: list[str], with_peers: bool, expected: list[str]
+) -> None:
+    assert [target.name for target in chosen(beginnings, with_peers=with_peers)] == expected
+
+
+def test_all_targets_have_names_of_their_own() -> None:
+    everything = [target.name for target in chosen(None, with_peers=True)]
+    assert len(set(everything)) == len(everything) == 15
