@@ -9,14 +9,21 @@ Its sums are those of `RollupReader`: where an hour is being made anew, or was n
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
 from channeling.usage.late_hours import REMADE, LateHours
 from channeling.usage.open_totals import OPEN_HOURS, OpenTotals, OpenTotalsStore
-from channeling.usage.period_totals import HOURS_OF, PROGRESS_PARTITION, Level, PeriodTotalsStore
+from channeling.usage.period_totals import (
+    HOURS_OF,
+    PROGRESS_PARTITION,
+    Level,
+    PeriodTotals,
+    PeriodTotalsStore,
+)
 from channeling.usage.record import SHARDS, RecordPartition, shard_of
-from channeling.usage.rollup_progress import RollupProgressStore
+from channeling.usage.rollup_progress import RollupProgress, RollupProgressStore
 from channeling.usage.rollup_reader import RollupReader
 from channeling.usage.rollup_store import tally_records
 from channeling.usage.store import UsageStore
@@ -55,32 +62,18 @@ class TotalsReader:
         if born_hour is not None:
             oldest = born_hour if progress is None else min(born_hour, progress.since_hour)
             from_hour = min(max(from_hour, oldest), until_hour)
-        made_from, made_until = from_hour, from_hour
-        if progress is not None:
-            made_from = min(max(from_hour, progress.since_hour), until_hour)
-            made_until = max(made_from, min(until_hour, progress.open_from // SHARDS))
-        if made_from < made_until:
-            days = range(-(-made_from // 24), made_until // 24) if by == "day" else range(0)
-            usable = {day for day in days if not any(hour // 24 == day for hour in stale)}
-            async for found in self._made(project_id, "day", sorted(usable)):
-                yield found
-            hours = [
-                hour
-                for hour in range(made_from, made_until)
-                if hour // 24 not in usable and hour not in stale
-            ]
-            async for found in self._made(project_id, "hour", hours):
-                yield found
-        else:
-            usable, made_from = set(), made_until
-        live = [
-            hour
-            for hour in range(from_hour, until_hour)
-            if not made_from <= hour < made_until or (hour in stale and hour // 24 not in usable)
-        ]
+        plan = _plan(progress, stale, from_hour, until_hour, by)
         shards = range(SHARDS) if user_id is None else [shard_of(project_id, user_id)]
-        partitions = [RecordPartition(project_id, hour, shard) for hour in live for shard in shards]
-        known = await self._known(project_id, partitions)
+        partitions = [RecordPartition(project_id, hour, shard) for hour in plan.live for shard in shards]
+        days, hours, known = await asyncio.gather(
+            self._made(project_id, "day", plan.days),
+            self._made(project_id, "hour", plan.hours),
+            self._known(project_id, partitions),
+        )
+        for totals in days:
+            yield totals.period * HOURS_OF["day"], totals.rows
+        for totals in hours:
+            yield totals.period, totals.rows
         for partition, rows in known.items():
             yield partition.hour, rows
         rest = [partition for partition in partitions if partition not in known]
@@ -126,13 +119,37 @@ class TotalsReader:
         )
         return frozenset(partition.hour for marks in found for partition in marks)
 
-    async def _made(
-        self, project_id: str, level: Level, periods: list[int]
-    ) -> AsyncGenerator[tuple[int, Rows], None]:
-        for first, end in _runs(periods):
-            for period, parts in (await self._totals.read(project_id, level, first, end)).items():
-                for part in parts:
-                    yield period * HOURS_OF[level], part.rows
+    async def _made(self, project_id: str, level: Level, periods: list[int]) -> list[PeriodTotals]:
+        found = await asyncio.gather(
+            *(self._totals.read(project_id, level, first, end) for first, end in _runs(periods))
+        )
+        return [part for run in found for parts in run.values() for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which days and hours are read as totals, and which hours are live."""
+
+    days: list[int]
+    hours: list[int]
+    live: list[int]
+
+
+def _plan(
+    progress: RollupProgress | None, stale: frozenset[int], from_hour: int, until_hour: int, by: Level
+) -> _Plan:
+    if progress is None:
+        return _Plan([], [], list(range(from_hour, until_hour)))
+    made_from = min(max(from_hour, progress.since_hour), until_hour)
+    made_until = max(made_from, min(until_hour, progress.open_from // SHARDS))
+    stale_days = {hour // 24 for hour in stale}
+    whole = range(-(-made_from // 24), made_until // 24) if by == "day" else range(0)
+    days = [day for day in whole if day not in stale_days]
+    in_days = set(days)
+    rest = [hour for hour in range(from_hour, until_hour) if hour // 24 not in in_days]
+    hours = [hour for hour in rest if made_from <= hour < made_until and hour not in stale]
+    made = set(hours)
+    return _Plan(days, hours, [hour for hour in rest if hour not in made])
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
