@@ -162,8 +162,8 @@ SUITES = (
     Suite(
         "lambda",
         "the template, what `sam build` makes of it, that under AWS's emulator and ours, official SDKs",
-        70,
-        ("tests/docs", "tests/functions", "tests/emulator", "tests/layers"),
+        100,
+        ("tests/docs", "tests/functions", "tests/emulator", "tests/layers", "-n", "2", "--dist", "loadfile"),
         "sam",
         lambda: (fetched_tools.sam(), fetched_tools.node_packages()),
     ),

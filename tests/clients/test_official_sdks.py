@@ -12,7 +12,7 @@ import pytest
 from tests.clients.client_program import ClientProgram, Done
 from tests.clients.scenarios import BETAS, IN_STREAM, MODEL, SCENARIOS, Raised, Scenario
 from tests.clients.served_gateway import PROVIDER_KEY, ServedGateway
-from tests.stand_ins.anthropic_script import LONG_TEXT, Script, Text, Thinking, events_of, message_of
+from tests.stand_ins.anthropic_script import Script, Text, Thinking, events_of, message_of
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
 from tests.stand_ins.raw_http import RecordedRequest
 
@@ -208,7 +208,8 @@ def _check_result(
                 upstream.wait_until(lambda _: seen[0].client_left)
                 assert not seen[0].answered
             else:
-                upstream.release(len(LONG_TEXT.split()))
+                # To its end, and no more: what is released and not used lets later answers through.
+                upstream.release(scenario.full_request()["max_tokens"] - scenario.options["after_texts"])
                 upstream.wait_until(lambda _: seen[0].answered)
         case "a thousand deltas":
             assert result["texts"] == ["word "] * 1_000

@@ -47,7 +47,6 @@ def test_the_initialisation_imports_nothing_heavy(built_for_host: Path) -> None:
         "httpx",
         "botocore",
         "boto3",
-        "anyio",
         "pydantic",
         "fastapi",
         "cryptography",
