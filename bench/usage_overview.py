@@ -38,7 +38,8 @@ from channeling_cli.lean_store import open_lean_store
 _NAMES = TableNames.with_prefix("overview")
 _RECONCILED_EVERY_S = 300
 _NO_DEADLINE_MS = 10**15
-_TIMES = 9
+# DynamoDB Local is slow until its Java has seen some of it.
+_WARM_UP, _TIMES = 30, 15
 _FILLED = "filled.json"
 
 
@@ -105,6 +106,8 @@ async def measure(endpoint_url: str, month: Month) -> dict[str, list[tuple[int, 
     stores = open_stores(store.dynamodb, _NAMES, KeyFileCipher(b"k" * 32), clock, os.urandom)
     taken: dict[str, list[tuple[int, int]]] = {}
     for name, reading in _readings(stores, month.days).items():
+        for _ in range(_WARM_UP):
+            await reading()
         for _ in range(_TIMES):
             started, worked = time.perf_counter(), time.process_time()
             await reading()

@@ -1,4 +1,4 @@
-"""An export of any length goes out as it is read, in constant memory: from the app, and through the Lambda runtime."""
+"""An export of any length goes out as it is read, in constant memory: from the app, and through our runtime."""
 
 import asyncio
 import sys

@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+from typing import Any
 
 import httpx
 import pytest
 
 from channeling.operations.records import all_records
 from channeling.reconcile.hourly_rollups import hourly_rollups
+from channeling.reconcile.period_totals import period_totals
 from channeling.usage.token_counts import TokenCounts
+from simulation.memory_dynamodb import MemoryDynamoDB
 from tests.channeling_admin.conftest import NOW_S, AdminUnderTest
 
 SHOP = "/api/projects/shop"
@@ -209,3 +212,25 @@ async def test_an_export_reads_a_page_at_a_time(
     await anext(records)
     assert sum(sizes) <= 5, "the first record comes before the second page is read"
     assert len([record async for record in records]) == 29
+
+
+async def test_the_newest_request_of_a_project_long_idle_is_found_at_once(
+    api: httpx.AsyncClient, under_test: AdminUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = under_test.stores
+    newest = await under_test.record(started_s=NOW_S - 25 * 86_400)
+    older = await under_test.record(started_s=NOW_S - 29 * 86_400 - 7_200)
+    await hourly_rollups(stores.dynamodb, stores.tables, stores.clock).run(10**15, ["shop"])
+    await period_totals(stores.dynamodb, stores.tables, stores.clock).run(10**15)
+    queries: list[str] = []
+    query = MemoryDynamoDB.query
+
+    async def counted(self: MemoryDynamoDB, table: str, partition: tuple[str, str], **options: Any) -> Any:
+        queries.append(partition[1])
+        return await query(self, table, partition, **options)
+
+    monkeypatch.setattr(MemoryDynamoDB, "query", counted)
+    page = (await api.get(f"{SHOP}/records")).json()
+    assert [record["request_id"] for record in page["records"]] == [newest.request_id, older.request_id]
+    # Two days are walked through hour by hour, of the thirty; and the open hours are looked at once.
+    assert len(queries) < 8 * (24 + 24 + 12)

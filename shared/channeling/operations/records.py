@@ -79,11 +79,16 @@ async def list_records(
     if not 1 <= limit <= MAX_PAGE:
         raise ProjectInvalid(f"a page has 1 to {MAX_PAGE} records")
     place = _Place(end_hour - 1) if cursor is None else _place(cursor, first_hour, end_hour)
-    await read_project(stores, project_id)
+    stored = await read_project(stores, project_id)
+    born_hour = None if stored.created_at_ms is None else stored.created_at_ms // 3_600_000
     found: list[UsageRecord] = []
-    looked_at = 0
-    last_hour = max(first_hour, place.hour - MAX_HOURS_LOOKED_AT + 1)
-    while place.hour >= last_hour:
+    looked_at = hours = 0
+    days: set[int] | None = None
+    while place.hour >= first_hour and hours < MAX_HOURS_LOOKED_AT:
+        if days is not None and place.hour // 24 not in days:
+            place = _Place(place.hour // 24 * 24 - 1)
+            continue
+        hours += 1
         records = await _newest(stores, project_id, place, selection.user_id, limit)
         for record in records:
             place = _Place(place.hour, record.key.sk)
@@ -93,6 +98,8 @@ async def list_records(
                 if len(found) == limit:
                     return RecordPage(tuple(found), _cursor(place))
         if len(records) < limit:
+            if not records and days is None:
+                days = await _days_in_use(stores, project_id, first_hour, place.hour + 1, born_hour)
             place = _Place(place.hour - 1)
         elif looked_at >= MAX_RECORDS_LOOKED_AT:
             return RecordPage(tuple(found), _cursor(place))
@@ -120,6 +127,15 @@ async def all_records(
                     for record in stores.usage.readable(items):
                         if from_s <= record.started_ms // 1_000 < until_s and selection.has(record):
                             yield record
+
+
+async def _days_in_use(
+    stores: Stores, project_id: str, first_hour: int, end_hour: int, born_hour: int | None
+) -> set[int]:
+    """Return the days, since the epoch, that have records: what lies between is not looked at hour by hour."""
+    reading = stores.totals.read(project_id, first_hour, end_hour, by="day", born_hour=born_hour)
+    async with aclosing(reading) as found:
+        return {hour // 24 async for hour, rows in found if rows}
 
 
 async def _newest(
