@@ -2,7 +2,7 @@
 
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -44,10 +44,11 @@ def running_channeling(
     users: int = USERS,
     as_function: bool = False,
     dynamodb_port: int | None = None,
+    under: Sequence[str | Path] = (),
 ) -> Iterator[Running]:
     """Run `channeling serve`, or the messages function's application on uvicorn, with users of its own.
 
-    Its store is a fresh one, unless the port of one that runs is given.
+    Its store is a fresh one, unless the port of one that runs is given. `under` is a program that runs its own.
     """
     with ExitStack() as stack:
         if dynamodb_port is None:
@@ -68,7 +69,7 @@ def running_channeling(
             command = [programs / "uvicorn", "app:app", "--app-dir", ROOT / "functions/messages"]
             command += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
             environ = function_environ
-        program = Program(command, port, body_of("json", model), callers, environ)
+        program = Program([*under, *command], port, body_of("json", model), callers, environ)
         with running_program(program, place.folder) as serving:
             yield serving
 
