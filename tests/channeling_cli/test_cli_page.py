@@ -8,8 +8,8 @@ import click
 import pytest
 import typer.main
 
-from channeling_cli.failure import ExitCode
 from channeling_cli.commands import app_of
+from channeling_cli.failure import ExitCode
 
 ROOT = Path(__file__).parents[2]
 PAGES = {name: (ROOT / "docs" / name).read_text("utf-8") for name in ("cli.md", "projects.md")}
