@@ -197,7 +197,7 @@ async def test_a_killed_process_cuts_the_stream_and_its_hold_is_settled_by_the_r
 
 
 async def test_a_process_that_died_idle_is_replaced_and_nobody_sees_it(deploy: Deploy) -> None:
-    async with deploy() as deployment:
+    async with deploy(max_environments=1) as deployment:
         first = await deployment.budget()
         dead = deployment.environment
         dead.kill()

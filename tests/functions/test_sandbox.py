@@ -35,6 +35,8 @@ print(json.dumps({
     "prefix": sys.prefix,
     "user": [os.getuid(), os.getgid(), os.getgroups()],
     "writable": [f for f in ("/var/task", "/opt", "/var/lang", "/usr", "/etc", "/", "/tmp") if writable(f)],
+    "read_only": [f for f in ("/var/task", "/opt", "/var/lang", "/usr", "/etc", "/", "/tmp")
+                  if os.statvfs(f).f_flag & os.ST_RDONLY],
     "tmp_megabytes": os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize // 2**20,
     "seen": [f for f in sys.argv[1:] if os.path.exists(f)],
     "installed": [path for path in sys.path if path.endswith("-packages") and os.listdir(path)],
@@ -61,6 +63,7 @@ def test_it_sees_lambdas_folders_read_only_and_nothing_of_this_machine(artifact:
         "prefix": "/var/lang",
         "user": [993, 990, [990]],
         "writable": ["/tmp"],  # noqa: S108 - its own
+        "read_only": ["/var/task", "/opt", "/var/lang", "/usr", "/etc", "/"],
         "tmp_megabytes": 512,
         "seen": ["/opt/bootstrap", "/var/task/app.py"],
         "installed": [],
