@@ -17,8 +17,6 @@ _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONGEST_BLANK_LINE = 4
 _LONGEST_IN_RUN = 4096
-# What nearly every record of the APIs looks like; one match is three times faster than a loop over lines.
-_PLAIN_RECORD = re.compile(rb"event: ([^\r\n]*+)\ndata: ([^\r\n]*+)\n\n")
 
 
 class RecordTooLong(Exception):
@@ -47,6 +45,8 @@ class SseSplitter:
         self._buffer = bytearray()
         self._searched = 0
         self._started = False
+        # Whether the buffer may hold a carriage return.
+        self._has_return = False
 
     @property
     def pending(self) -> bytes:
@@ -59,6 +59,7 @@ class SseSplitter:
         A record that ends in a lone carriage return waits for the next byte: it may be half of a CRLF.
         """
         self._buffer += chunk
+        self._has_return = self._has_return or b"\r" in chunk
         if not self._started and not self._skip_byte_order_mark():
             return []
         records = self._take_records(ended=False)
@@ -79,6 +80,8 @@ class SseSplitter:
         return True
 
     def _take_records(self, *, ended: bool) -> list[bytes]:
+        if self._run is None and not self._has_return:
+            return self._take_plain_records()
         buffer, records, start = self._buffer, [], 0
         while (end := self._end_of_record(start)) is not None:
             if not ended and end == len(buffer) and buffer[-1] == 0x0D:
@@ -87,7 +90,20 @@ class SseSplitter:
             start = end
         if start:
             del buffer[:start]
+        self._has_return = self._has_return and b"\r" in buffer
         self._searched = max(0, len(buffer) - _LONGEST_BLANK_LINE)
+        return records
+
+    def _take_plain_records(self) -> list[bytes]:
+        """Take the records of a buffer whose lines all end in a line feed: one split does what a search for each
+        record does, in a tenth of the time."""
+        if self._buffer.find(b"\n\n", self._searched) < 0:
+            records = []
+        else:
+            *whole, rest = bytes(self._buffer).split(b"\n\n")
+            records = [record + b"\n\n" for record in whole]
+            self._buffer = bytearray(rest)
+        self._searched = max(0, len(self._buffer) - _LONGEST_BLANK_LINE)
         return records
 
     def _end_of_record(self, start: int) -> int | None:
@@ -106,8 +122,8 @@ def parse_record(record: bytes) -> SseEvent:
 
     The last `event` field counts; bytes of the name that are no UTF-8 become U+FFFD.
     """
-    if (plain := _PLAIN_RECORD.fullmatch(record)) is not None:
-        return SseEvent(plain[1].decode("utf-8", "replace"), plain[2])
+    if (plain := _plain_event(record)) is not None:
+        return plain
     event: str | None = None
     data: list[bytes] = []
     for line in record.split(b"\n") if b"\r" not in record else _LINE_END.split(record):
@@ -117,6 +133,21 @@ def parse_record(record: bytes) -> SseEvent:
         elif name == b"event":
             event = value.removeprefix(b" ").decode("utf-8", "replace")
     return SseEvent(event, b"\n".join(data) if data else None)
+
+
+def _plain_event(record: bytes) -> SseEvent | None:
+    """Read what nearly every record of the APIs looks like, an event's name and one line of data or that line
+    alone, in a third of what a loop over lines takes; None for any other record."""
+    if not record.endswith(b"\n\n") or b"\r" in record:
+        return None
+    lines = record.count(b"\n")
+    if lines == 2 and record.startswith(b"data: "):
+        return SseEvent(None, record[6:-2])
+    if lines == 3 and record.startswith(b"event: "):
+        event, _, data = record[7:-2].partition(b"\n")
+        if data.startswith(b"data: "):
+            return SseEvent(event.decode("utf-8", "replace"), data[6:])
+    return None
 
 
 def encode_event(event: str, data: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 """The splitter cuts the same records whatever the chunks, and parsing and encoding follow the WHATWG rules."""
 
 import random
+import re
 
 import pytest
 
@@ -90,6 +91,22 @@ def test_random_cuts_of_a_random_stream() -> None:
         assert split(chunks) == split([stream]), (stream, cuts)
         splitter = SseSplitter()
         assert b"".join([*splitter.feed(stream), *splitter.end(), splitter.pending]) == stream
+
+
+def test_what_has_line_feeds_alone_is_cut_and_read_as_anything_else_is() -> None:
+    source, never = random.Random(8), re.compile(rb"(?!)")
+    pieces = [b"\n", b"\n\n", b"data: ", b"event: ", b"x", b"data:", b"\r"]
+    for _ in range(2_000):
+        stream = b"".join(source.choice(pieces[: source.choice([6, 7])]) for _ in range(source.randrange(20)))
+        cut = source.randrange(len(stream) + 1)
+        plain, any_ends = SseSplitter(), SseSplitter(run=never)
+        for chunk in (stream[:cut], stream[cut:]):
+            assert plain.feed(chunk) == any_ends.feed(chunk), (stream, cut)
+        assert plain.end() == any_ends.end(), (stream, cut)
+        assert plain.pending == any_ends.pending, (stream, cut)
+        for record in split([stream]):
+            # With a comment before it a record is read line by line.
+            assert parse_record(record) == parse_record(b":\n" + record), record
 
 
 @pytest.mark.parametrize(
