@@ -33,6 +33,7 @@ _FIRST_FINAL_STATUS = (
     200  # those below are informational (RFC 9110, section 15.2): the answer is still to come
 )
 _FIRST_STATUS = 100
+_VERSIONS = frozenset({"1.1", "1.0"})
 _BODILESS = frozenset({204, 304})
 
 
@@ -50,20 +51,21 @@ class Connection(asyncio.Protocol):
         self._is_lost = False
         self._is_busy = False
         self._can_be_reused = False
+        self._exchange = 0
+        self._waiter: asyncio.Future[None] | None = None
         self._begin()
         self._is_complete = True  # it may rest before its first request
 
     def _begin(self) -> None:
         self._parser = HttpResponseParser(self)
         self.status, self.headers = 0, {}
-        self._header_count = 0
+        self._header_count = self._header_bytes = 0
         self._has_head = self._ends_with_connection = self._keeps_alive = self._is_complete = False
         self._pieces: list[bytes] = []
         self._unread_bytes = self._idling_bytes = 0
         self._error: HttpError | None = None
         self._advances = False
         self._reads_paused = self._writes_paused = False
-        self._waiter: asyncio.Future[None] | None = None
 
     # What the pool asks.
 
@@ -91,6 +93,8 @@ class Connection(asyncio.Protocol):
     def rest(self) -> None:
         """Wait for another request."""
         self._is_busy, self.idle_since_s = False, time.monotonic()
+        self._exchange += 1
+        self._waiter = None
         self._pieces.clear()
         self._resume_reading()
 
@@ -143,14 +147,19 @@ class Connection(asyncio.Protocol):
             raise self._error
         if self._waiter is not None:
             raise RuntimeError("two tasks read one response")
-        waiter = self._waiter = self._loop.create_future()
+        waiter, exchange = self._loop.create_future(), self._exchange
+        self._waiter = waiter
         timer = None if timeout_s is None else self._loop.call_later(timeout_s, _expire, waiter, late)
         try:
             await waiter
         finally:
-            self._waiter = None
+            if self._waiter is waiter:
+                self._waiter = None
             if timer is not None:
                 timer.cancel()
+        if self._exchange != exchange:
+            # Woken by the end of its response, which somebody else has closed since: what comes is another's.
+            raise ConnectionBroken("the response was closed")
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -231,18 +240,23 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_count += 1
-        if self._header_count > _MOST_HEADERS:
-            self._error = ResponseMalformed("the response has too many headers")
+        self._header_bytes += len(name) + len(value)
+        if self._header_count > _MOST_HEADERS or self._header_bytes > _LONGEST_HEAD_BYTES:
+            self._error = ResponseMalformed("the response has too many headers, or too long ones")
             raise self._error
         if self._has_head or self._is_complete:
             return  # a trailer: nothing here asks for one
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        # The parser leaves the white space behind a value, which is no part of it (RFC 9110, section 5.5).
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
         if self._is_complete:
             return
-        self.status = self._parser.get_status_code()
+        self.status, version = self._parser.get_status_code(), self._parser.get_http_version()
+        if version not in _VERSIONS:
+            self._error = ResponseMalformed("the server speaks another version of HTTP")
+            raise self._error
         if self.status < _FIRST_FINAL_STATUS:
             if (
                 self.status < _FIRST_STATUS
@@ -262,9 +276,13 @@ class Connection(asyncio.Protocol):
         self._has_head = True
         has_length = "content-length" in self.headers or codings == "chunked"
         self._ends_with_connection = not has_length and self.status not in _BODILESS
+        if self.status in _BODILESS and (codings or self.headers.get("content-length", "0") != "0"):
+            # A 304 may tell the length that its body would have, and the parser waits for that body.
+            self._is_complete = True
+            return
         options = self.headers.get("connection", "").lower()
         self._keeps_alive = not self._ends_with_connection and (
-            "close" not in options if self._parser.get_http_version() == "1.1" else "keep-alive" in options
+            "close" not in options if version == "1.1" else "keep-alive" in options
         )
 
     def on_body(self, body: bytes) -> None:
@@ -276,7 +294,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._has_head or self._is_complete:
-            self._header_count = 0
+            self._header_count = self._header_bytes = 0
             return
         self._is_complete = True
         self._can_be_reused = self._keeps_alive
@@ -293,6 +311,8 @@ def _expire(waiter: "asyncio.Future[None]", late: HttpError) -> None:
 def _is_readable(descriptor: int) -> bool:
     if descriptor < 0:
         return True
+    if not hasattr(select, "poll"):  # Windows, whose select takes a descriptor of any size
+        return bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
