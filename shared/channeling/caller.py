@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from channeling.auth.credential import credential_from_headers
-from channeling.auth.jws import decode_unverified
-from channeling.auth.token import TokenClaims, project_named_by, unknown_project_or_secret, verify_token
+from channeling.auth.token import (
+    TokenClaims,
+    unknown_project_or_secret,
+    unverified_project_id,
+    verify_token,
+)
 from channeling.budget_answer import iso_time
 from channeling.budgets.item import BudgetKey
 from channeling.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied
@@ -45,24 +49,31 @@ class Routed:
 
     def held_at(self, rates: tuple[int, int]) -> "Routed":
         """Return the same with its plain rates of input and of output, nanodollars per million tokens."""
-        return replace(self, target=replace(self.target, held_rates=rates))
+        target = UpstreamTarget(self.target.base_url, self.target.api_key, self.target.model, rates)
+        return Routed(self.route, self.adapter, target)
 
 
 async def authenticate(gateway: Gateway, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
     """Return who calls; raise AuthenticationFailed, PermissionDenied (project disabled), StoreUnavailable."""
-    token = decode_unverified(credential_from_headers(headers))
-    project = await gateway.projects.get(project_named_by(token))
+    token = credential_from_headers(headers)
+    project_id = gateway.verified_tokens.project_of(token) or unverified_project_id(token)
+    project = await gateway.projects.get(project_id)
     if project is None:
         raise unknown_project_or_secret()
-    claims = verify_token(
-        token,
-        project.hmac_secrets,
-        now_s=gateway.doors.clock.now_ms() / 1000,
-        max_ai_microusd=project.max_ai_microusd,
-    )
+    claims = _verified_claims(gateway, token, project)
     if project.status == "disabled":
         raise PermissionDenied("This project is disabled. Its operator can enable it again.")
     return Caller(claims, project)
+
+
+def _verified_claims(gateway: Gateway, token: str, project: Project) -> TokenClaims:
+    known, secrets, ceiling = gateway.verified_tokens, project.hmac_secrets, project.max_ai_microusd
+    now_s = gateway.doors.clock.now_ms() / 1000
+    claims = known.claims(token, secrets, now_s=now_s, max_ai_microusd=ceiling)
+    if claims is None:
+        claims = verify_token(token, secrets, now_s=now_s, max_ai_microusd=ceiling)
+        known.add(token, claims, secrets, now_s=now_s, max_ai_microusd=ceiling)
+    return claims
 
 
 async def refuse_revoked(gateway: Gateway, caller: Caller) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from channeling.auth.verified_tokens import VerifiedTokens
 from channeling.budgets.store import BudgetStore
 from channeling.doors import Doors
 from channeling.enforcement import Enforcement
@@ -42,6 +43,7 @@ class Gateway:
     price_table: PriceTable
     tokens_per_byte: TokensPerByte
     outputs: OutputHistory
+    verified_tokens: VerifiedTokens
 
     def enforcement_of(self, project: Project) -> Enforcement:
         """Return how a project's budgets are enforced."""
@@ -90,4 +92,5 @@ def open_gateway(settings: Settings, doors: Doors) -> Gateway:
         price_table=PriceTable.load(),
         tokens_per_byte=TokensPerByte(),
         outputs=OutputHistory(),
+        verified_tokens=VerifiedTokens(),
     )

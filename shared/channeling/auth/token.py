@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from channeling.auth.budget_claim import LAST_S, BudgetClaim, read_budget
-from channeling.auth.jws import UnverifiedToken, decode_unverified
+from channeling.auth.jws import decode_unverified
 from channeling.errors import AuthenticationFailed
 
 MAX_CLOCK_AHEAD_S = 60
@@ -58,16 +58,11 @@ def unverified_project_id(token: str) -> str:
 
     Raises AuthenticationFailed when the token is malformed, not HS256, or its `iss` cannot be a project id.
     """
-    return project_named_by(decode_unverified(token))
-
-
-def project_named_by(unverified: UnverifiedToken) -> str:
-    """Return the project that a token taken apart names, as `unverified_project_id` does."""
-    return _read_project_id(unverified.claims)
+    return _read_project_id(decode_unverified(token).claims)
 
 
 def verify_token(
-    token: str | UnverifiedToken,
+    token: str,
     secrets: Sequence[str],
     *,
     now_s: float,
@@ -78,7 +73,7 @@ def verify_token(
     With no secrets (an unknown project) it refuses in the words for a wrong secret, and no claim is looked at
     before the signature is found good. Raises AuthenticationFailed.
     """
-    unverified = decode_unverified(token) if isinstance(token, str) else token
+    unverified = decode_unverified(token)
     if not any([unverified.is_signed_with(secret) for secret in secrets]):  # noqa: C419 - same work for any secret
         raise unknown_project_or_secret()
     claims = unverified.claims
