@@ -22,6 +22,9 @@ from channeling.http1.errors import (
 from channeling.http1.pool import ConnectionPool
 from channeling.http1.request_head import Origin, request_head, split_url
 
+# Each is a provider's address at one path, or AWS's. What is beyond these is split each time, in 2 µs.
+_MOST_PLACES = 1_000
+
 
 class HttpClient:
     """One pool of connections, used from one event loop.
@@ -50,6 +53,7 @@ class HttpClient:
         self._pool_timeout_s = pool_timeout_s
         self._refuse_peer = refuse_peer
         self._ssl_context = ssl_context
+        self._places: dict[str, tuple[Origin, str]] = {}
 
     async def send(
         self,
@@ -65,7 +69,7 @@ class HttpClient:
         Host and Content-Length are added. `read_timeout_s` is how long the server may be silent, before its answer
         and in it; None: for ever. Cancelling closes the connection.
         """
-        origin, target = split_url(url)
+        origin, target = self._place(url)
         head = request_head(method, target, origin.netloc, headers, len(body))
         connection = self._pool.take(origin) or await self._open(origin)
         try:
@@ -91,6 +95,15 @@ class HttpClient:
     def drop_connections(self) -> None:
         """Close every connection, to go on with new ones: after the process was frozen, say."""
         self._pool.drop()
+
+    def _place(self, url: str) -> tuple[Origin, str]:
+        """Split a URL; those without a query, which are few and come again, are remembered."""
+        place = self._places.get(url)
+        if place is None:
+            place = split_url(url)
+            if "?" not in url and len(self._places) < _MOST_PLACES:
+                self._places[url] = place
+        return place
 
     async def _open(self, origin: Origin) -> Connection:
         resting = await self._pool.claim(origin, self._pool_timeout_s)

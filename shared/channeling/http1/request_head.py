@@ -15,6 +15,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NOT_THE_CALLERS = frozenset(
     {"transfer-encoding", "connection", "upgrade", "expect", "te", "trailer", "keep-alive"}
 )
+_LOOKED_AT = _NOT_THE_CALLERS | {"host", "content-length"}
 # RFC 9110, sections 5.1 and 5.5: a token, a colon, anything but line ends and NUL.
 _FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: [^\r\n\x00]*+\r\n)*+")
 _TARGET = re.compile(r"[!-~]*+")
@@ -62,19 +63,11 @@ def request_head(
     """
     if method not in METHODS:
         raise RequestForbidden(f"the method is none of {', '.join(sorted(METHODS))}")
-    host, sent, names = netloc, [], set()
-    for name, value in headers:
-        lower = name.lower()
-        names.add(lower)
-        if lower == "host":
-            host = value
-        elif lower == "content-length":
-            if value != str(body_bytes):
-                raise RequestForbidden("content-length is not the length of the body")
-        elif lower in _NOT_THE_CALLERS:
-            raise RequestForbidden(f"the header {lower} is the client's own")
-        else:
-            sent.append(f"{name}: {value}\r\n")
+    host, names = netloc, {name.lower() for name, _ in headers}
+    if names.isdisjoint(_LOOKED_AT):
+        sent = [f"{name}: {value}\r\n" for name, value in headers]
+    else:
+        host, sent = _looked_at(headers, host, body_bytes)
     sent += [f"{name}: {value}\r\n" for name, value in DEFAULT_HEADERS if name not in names]
     if body_bytes or method != "GET":
         sent.append(f"content-length: {body_bytes}\r\n")
@@ -86,6 +79,23 @@ def request_head(
     if fields.count(b"\n") != len(sent) + 1 or not _FIELDS.fullmatch(fields):
         raise RequestForbidden("a header's name or value holds characters that HTTP does not allow")
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode(), target.encode(), fields)
+
+
+def _looked_at(headers: Sequence[tuple[str, str]], host: str, body_bytes: int) -> tuple[str, list[str]]:
+    """Return the host and the other fields of headers that some say of the framing, or of the host."""
+    sent = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "host":
+            host = value
+        elif lower == "content-length":
+            if value != str(body_bytes):
+                raise RequestForbidden("content-length is not the length of the body")
+        elif lower in _NOT_THE_CALLERS:
+            raise RequestForbidden(f"the header {lower} is the client's own")
+        else:
+            sent.append(f"{name}: {value}\r\n")
+    return host, sent
 
 
 def _target(parts: SplitResult) -> str:
