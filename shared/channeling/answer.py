@@ -28,12 +28,15 @@ class Answer:
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """Send the status line and headers; `request-id` is ours where none came down from the provider."""
+        await self._deliver(self._start(status, headers))
+
+    def _start(self, status: int, headers: Sequence[tuple[str, str]]) -> MutableMapping[str, Any]:
         names = {name for name, _ in headers}
         if "request-id" not in names:
             headers = [*headers, ("request-id", self.request_id)]
         raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         self.started = True
-        await self._deliver({"type": "http.response.start", "status": status, "headers": raw})
+        return {"type": "http.response.start", "status": status, "headers": raw}
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body."""
@@ -46,17 +49,23 @@ class Answer:
             self.ended = True
             await self._deliver({"type": "http.response.body", "body": data, "more_body": False})
 
+    async def whole(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        """Send all of an answer, as `start` and `end` do."""
+        start = self._start(status, headers)
+        self.ended = True
+        await self._deliver(start, {"type": "http.response.body", "body": body, "more_body": False})
+
     async def refuse(self, error: GatewayError, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Answer an error: its status, its own headers and these, its JSON body. Only before `start`."""
         body = orjson.dumps(error.body(self.request_id))
-        await self.start(
-            error.status, [("content-type", "application/json"), *error.headers.items(), *headers]
+        await self.whole(
+            error.status, [("content-type", "application/json"), *error.headers.items(), *headers], body
         )
-        await self.end(body)
 
-    async def _deliver(self, message: MutableMapping[str, Any]) -> None:
+    async def _deliver(self, *messages: MutableMapping[str, Any]) -> None:
         try:
             async with asyncio.timeout_at(self._deadline_s):
-                await self._send(message)
+                for message in messages:
+                    await self._send(message)
         except (OSError, TimeoutError) as error:
             raise ClientGone from error

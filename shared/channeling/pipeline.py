@@ -203,8 +203,7 @@ async def _finish(
         if answer.started:
             await answer.end()
         elif isinstance(unsent, WholeBody):
-            await answer.start(unsent.status, [*unsent.headers, *headers])
-            await answer.end(unsent.body)
+            await answer.whole(unsent.status, [*unsent.headers, *headers], unsent.body)
         elif isinstance(unsent, GatewayError):
             await answer.refuse(unsent, headers)
     except ClientGone:

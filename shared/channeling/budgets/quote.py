@@ -112,7 +112,6 @@ def quote_request(
     Without `count_rounds` what server tools bring in is left out: for projects that allow that. Raises
     InvalidRequest where nothing bounds what a server tool may cost and the project does not allow that.
     """
-    possible = possible_terms(request)
     context_window = max(price.context_window or UNLISTED_CONTEXT_WINDOW for price in prices)
     input_tokens = len(request.raw) + allowance_tokens(
         _tool_types(request), request.image_count, image_tokens=image_tokens
@@ -133,7 +132,7 @@ def quote_request(
     if rounds:
         # Each result is billed again as input, with all that came before it.
         input_tokens = max(input_tokens, context_window) * (rounds + 1)
-    possible = replace(possible, max_input_tokens=input_tokens)
+    possible = possible_terms(request, max_input_tokens=input_tokens)
     searches = sum(tool.max_uses or 0 for tool in request.builtin_tools if tool.kind.startswith("web_search"))
     dearest = [dearest_rates(price, possible) for price in prices]
     return Quote(
@@ -148,8 +147,8 @@ def quote_request(
     )
 
 
-def possible_terms(request: MessageRequest) -> PossibleTerms:
-    """Return every term of billing that the request can lead to.
+def possible_terms(request: MessageRequest, *, max_input_tokens: int | None = None) -> PossibleTerms:
+    """Return every term of billing that the request can lead to, with the bound on its input (None: no bound).
 
     `service_tier` left out means "auto", which may be served, and billed, as priority
     (platform.claude.com/docs/en/api/service-tiers).
@@ -161,6 +160,7 @@ def possible_terms(request: MessageRequest) -> PossibleTerms:
         service_tiers=("standard",) if request.service_tier == "standard_only" else ("standard", "priority"),
         speeds=("standard", "fast") if "fast" in speeds else ("standard",),
         inference_geo=request.inference_geo,
+        max_input_tokens=max_input_tokens,
     )
 
 

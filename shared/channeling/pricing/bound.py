@@ -1,9 +1,16 @@
 """The most that a request can cost before it is known what it will: the same rates as `cost`, at their dearest."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from channeling.pricing.model_price import TOKENS_PER_RATE, ModelPrice, Rates, rates_of, surcharge_of
+from channeling.pricing.model_price import (
+    KINDS,
+    TOKENS_PER_RATE,
+    ModelPrice,
+    Rates,
+    rates_of,
+    surcharge_of,
+)
 from channeling.usage.token_counts import BillingTerms
 
 
@@ -79,8 +86,11 @@ def tokens_within(amount: int, rate: int) -> int | None:
 
 def _reachable(price: ModelPrice, possible: PossibleTerms) -> Iterator[tuple[BillingTerms, Rates]]:
     lengths = [0, *(length + 1 for length in _step_lengths(price))]
-    for tier in possible.service_tiers:
-        for speed in possible.speeds:
+    # Without variants no tier and no speed changes a rate: two fifths of all quotes' time for nothing.
+    tiers = possible.service_tiers if price.variants else possible.service_tiers[:1]
+    speeds = possible.speeds if price.variants else possible.speeds[:1]
+    for tier in tiers:
+        for speed in speeds:
             terms = BillingTerms(tier, speed, possible.inference_geo)
             for total in lengths:
                 if possible.max_input_tokens is None or total <= possible.max_input_tokens:
@@ -92,8 +102,8 @@ def _step_lengths(price: ModelPrice) -> set[int]:
     return {
         step.above_tokens
         for listing in listings
-        for kind in fields(listing)
-        for step in (getattr(listing, kind.name) or ())[1:]
+        for kind in KINDS
+        for step in (getattr(listing, kind) or ())[1:]
     }
 
 

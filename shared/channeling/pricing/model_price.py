@@ -28,7 +28,7 @@ GEO_WITHOUT_SURCHARGE = frozenset({None, "", "global", "not_available"})
 GEO_SURCHARGE = (11, 10)
 
 
-_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Rates:
     cache_write_1h: int
 
     def __post_init__(self) -> None:
-        for kind in _KINDS:
+        for kind in KINDS:
             value = getattr(self, kind)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"rate {kind} must be a whole number of at least 0, not {value!r}")
@@ -70,7 +70,7 @@ class ListedRates:
     cache_write_1h: Steps | None = None
 
     def __post_init__(self) -> None:
-        for kind in _KINDS:
+        for kind in KINDS:
             steps: Steps | None = getattr(self, kind)
             if steps is None:
                 continue
