@@ -7,6 +7,7 @@ upstream's own rate-limit headers are the shared account's and never reach a use
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from channeling.budgets.item import WindowState
@@ -114,8 +115,9 @@ def budget_body(state: BudgetState) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=64)
 def iso_time(seconds: int) -> str:
-    """Return a moment as ISO 8601 in UTC, to the second."""
+    """Return a moment as ISO 8601 in UTC, to the second; the few moments that windows end at come again."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -69,7 +69,7 @@ async def hold_request(
         await finish_adjustment(gateway.budgets, gateway.usage, key, adjustment)
 
     async def hold(amount: int, *, reserve: int) -> Held | NotHeld:
-        leaving_it = replace(ask, reserve=reserve)
+        leaving_it = replace(ask, reserve=reserve) if reserve else ask
         return await hold_amount(gateway.budgets, leaving_it, amount, gateway.doors.clock, reclaim, finish)
 
     try:

@@ -25,15 +25,16 @@ class JsonFormatter(logging.Formatter):
         }
         fields = getattr(record, "fields", None)
         if isinstance(fields, dict):
-            line |= {str(name): value for name, value in fields.items() if name not in line}
+            # The line's own keys stay first, and stand: fields never replace them.
+            line = {**line, **fields, **line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         try:
             return orjson.dumps(line, default=str).decode()
-        except (
-            TypeError
-        ):  # a number over 64 bits, half of a surrogate pair: rare, and no reason to lose a line
-            return json.dumps(line, ensure_ascii=False, default=_plain)
+        except TypeError:
+            # A number over 64 bits, half of a surrogate pair, a name that is no text: no reason to lose a line.
+            plain = {str(name): value for name, value in line.items()}
+            return json.dumps(plain, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -7,7 +7,7 @@ happens it can be billed.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from channeling.answer import Answer
@@ -79,7 +79,7 @@ async def relay_whole(
         exchange.refused_by_provider = not whole.facts.output_is_final  # as for a stream
         raise whole.failure
     exchange.status = "ok"
-    return replace(answer, body=whole.body)
+    return answer if whole.body is answer.body else WholeBody(answer.status, answer.headers, whole.body)
 
 
 async def relay_count(call: ProviderCall, exchange: Exchange, limits: Limits) -> WholeBody:

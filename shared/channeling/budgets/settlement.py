@@ -47,7 +47,12 @@ async def end_hold(
     if bill > hold.amount:
         hold = await extend_towards(store, hold, bill, limit=limit)
     cost = min(bill, hold.amount)
-    standing = await usage.put(replace(record, cost=cost, uncollected=bill - cost))
+    if (cost, bill - cost) != (
+        record.cost,
+        record.uncollected,
+    ):  # rarely, and a copy of a record takes as long as all its fields in DynamoDB's form
+        record = replace(record, cost=cost, uncollected=bill - cost)
+    standing = await usage.put(record)
     return Ended(standing, *await _settle(store, hold, standing.cost))
 
 

@@ -82,6 +82,8 @@ class UsageRecord:
 
 
 _FIELDS = tuple(one.name for one in fields(UsageRecord))
+_PLAIN_FIELDS = tuple(name for name in _FIELDS if name not in ("key", "counts"))
+_COUNTS = tuple(one.name for one in fields(TokenCounts))
 
 
 def shard_of(project_id: str, user_id: str) -> int:
@@ -113,10 +115,9 @@ def record_item(record: UsageRecord) -> Item:
         "user_key": f"{record.project_id}#{record.user_id}",
         "expires_at": record.started_ms // 1000 + RETENTION_S,
     }
-    for part in fields(record):
-        if part.name not in ("key", "counts"):
-            item[part.name] = getattr(record, part.name)
-    item["counts"] = {count.name: getattr(record.counts, count.name) for count in fields(TokenCounts)}
+    for name in _PLAIN_FIELDS:
+        item[name] = getattr(record, name)
+    item["counts"] = {name: getattr(record.counts, name) for name in _COUNTS}
     return item
 
 
@@ -125,13 +126,9 @@ def usage_record(item: Item) -> UsageRecord:
     counts = item["counts"]
     if not isinstance(counts, dict):
         raise TypeError("a usage record's counts are not a map")
-    values: dict[str, Value] = {
-        part.name: item[part.name]
-        for part in fields(UsageRecord)
-        if part.name not in ("key", "counts") and part.name in item
-    }
+    values: dict[str, Value] = {name: item[name] for name in _PLAIN_FIELDS if name in item}
     key = RecordKey(str(item["pk"]), str(item["sk"]))
-    known = {count.name: counts[count.name] for count in fields(TokenCounts) if count.name in counts}
+    known = {name: counts[name] for name in _COUNTS if name in counts}
     # Stored values have the field types: record_item wrote them.
     return UsageRecord(key=key, counts=TokenCounts(**known), **values)  # type: ignore[arg-type]
 

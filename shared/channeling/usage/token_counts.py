@@ -22,10 +22,10 @@ class TokenCounts:
     web_fetch_requests: int = 0
 
     def __post_init__(self) -> None:
-        for count in fields(self):
-            value = getattr(self, count.name)
+        for name in _COUNTS:
+            value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"{count.name} must be a whole number of at least 0, not {value!r}")
+                raise ValueError(f"{name} must be a whole number of at least 0, not {value!r}")
 
     @property
     def total_input_tokens(self) -> int:
@@ -36,6 +36,9 @@ class TokenCounts:
             + self.cache_write_5m_tokens
             + self.cache_write_1h_tokens
         )
+
+
+_COUNTS = tuple(count.name for count in fields(TokenCounts))
 
 
 @dataclass(frozen=True, slots=True)
