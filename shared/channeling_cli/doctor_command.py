@@ -91,7 +91,7 @@ async def _examine_project(deployment: Deployment, project: str | None, *, offli
     findings = check_project(stored, opened, flags)
     real = {provider: key for provider, key in opened.provider_keys.items() if key != DEMO_KEY}
     if not offline:
-        # Not at the top: it brings the HTTP client, which no other command needs.
+        # Not at the top: no other command needs the providers.
         from channeling.providers.registry import is_other_chat_server
 
         # A running server's own addresses: the key of a company's gateway is not sent to anybody else.
@@ -132,13 +132,21 @@ async def _try_key(provider: Provider, key: str, base_url: str, *, is_openrouter
 
 
 async def _status(url: str, headers: Mapping[str, str]) -> tuple[int | None, str]:
-    import httpx
+    from channeling.http1.client import HttpClient
+    from channeling.http1.errors import HttpError
 
+    client = HttpClient()
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
-            return (await client.get(url, headers=headers)).status_code, ""
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return None, str(error) or type(error).__name__
+        async with asyncio.timeout(_TIMEOUT_S):
+            response = await client.send("GET", url, list(headers.items()), b"")
+            await response.aclose()
+            return response.status, ""
+    except HttpError as error:
+        return None, f"{error} ({error.__cause__})" if error.__cause__ else str(error)
+    except TimeoutError:
+        return None, f"no answer within {_TIMEOUT_S:.0f} seconds"
+    finally:
+        await client.aclose()
 
 
 def _print(label: str, findings: list[Finding]) -> None:
