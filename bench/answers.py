@@ -112,49 +112,52 @@ def _messages() -> Answer:
     )
 
 
+def _response(status: str, output: Sequence[Json], usage: Json | None) -> Json:
+    return {
+        "id": "resp_bench",
+        "object": "response",
+        "created_at": 1_764_000_000,
+        "status": status,
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": None,
+        "max_output_tokens": 1024,
+        "max_tool_calls": None,
+        "model": OPENAI_MODEL,
+        "output": list(output),
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "reasoning": {"effort": None, "summary": None},
+        "service_tier": "default",
+        "store": False,
+        "temperature": 1.0,
+        "text": {"format": {"type": "text"}, "verbosity": "medium"},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
+        "truncation": "disabled",
+        "usage": usage,
+        "metadata": {},
+    }
+
+
+def _item(status: str, text: str | None) -> Json:
+    content = [] if text is None else [_part(text)]
+    return {
+        "id": "msg_bench",
+        "type": "message",
+        "role": "assistant",
+        "status": status,
+        "content": content,
+    }
+
+
+def _part(text: str) -> Json:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
 def _responses() -> Answer:
-    def response(status: str, output: Sequence[Json], usage: Json | None) -> Json:
-        return {
-            "id": "resp_bench",
-            "object": "response",
-            "created_at": 1_764_000_000,
-            "status": status,
-            "background": False,
-            "error": None,
-            "incomplete_details": None,
-            "instructions": None,
-            "max_output_tokens": 1024,
-            "max_tool_calls": None,
-            "model": OPENAI_MODEL,
-            "output": list(output),
-            "parallel_tool_calls": True,
-            "previous_response_id": None,
-            "reasoning": {"effort": None, "summary": None},
-            "service_tier": "default",
-            "store": False,
-            "temperature": 1.0,
-            "text": {"format": {"type": "text"}, "verbosity": "medium"},
-            "tool_choice": "auto",
-            "tools": [],
-            "top_p": 1.0,
-            "truncation": "disabled",
-            "usage": usage,
-            "metadata": {},
-        }
-
-    def item(status: str, text: str | None) -> Json:
-        content = [] if text is None else [part(text)]
-        return {
-            "id": "msg_bench",
-            "type": "message",
-            "role": "assistant",
-            "status": status,
-            "content": content,
-        }
-
-    def part(text: str) -> Json:
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-
     output_tokens = DELTAS + 100
     usage = {
         "input_tokens": INPUT_TOKENS,
@@ -166,10 +169,10 @@ def _responses() -> Answer:
     at = {"item_id": "msg_bench", "output_index": 0, "content_index": 0}
     text = STAMPED_TEXT.replace("~t", "at ") * DELTAS
     before: list[Json] = [
-        {"type": "response.created", "response": response("in_progress", (), None)},
-        {"type": "response.in_progress", "response": response("in_progress", (), None)},
-        {"type": "response.output_item.added", "output_index": 0, "item": item("in_progress", None)},
-        {"type": "response.content_part.added", "part": part(""), **at},
+        {"type": "response.created", "response": _response("in_progress", (), None)},
+        {"type": "response.in_progress", "response": _response("in_progress", (), None)},
+        {"type": "response.output_item.added", "output_index": 0, "item": _item("in_progress", None)},
+        {"type": "response.content_part.added", "part": _part(""), **at},
     ]
     deltas: list[Json] = [
         {"type": "response.output_text.delta", "delta": STAMPED_TEXT, "logprobs": [], **at}
@@ -177,15 +180,18 @@ def _responses() -> Answer:
     ]
     after: list[Json] = [
         {"type": "response.output_text.done", "text": text, "logprobs": [], **at},
-        {"type": "response.content_part.done", "part": part(text), **at},
-        {"type": "response.output_item.done", "output_index": 0, "item": item("completed", text)},
-        {"type": "response.completed", "response": response("completed", (item("completed", text),), usage)},
+        {"type": "response.content_part.done", "part": _part(text), **at},
+        {"type": "response.output_item.done", "output_index": 0, "item": _item("completed", text)},
+        {
+            "type": "response.completed",
+            "response": _response("completed", (_item("completed", text),), usage),
+        },
     ]
     for number, event in enumerate([*before, *deltas, *after]):
         event["sequence_number"] = number
     return Answer(
         ("/v1/responses",),
-        response("completed", (item("completed", _TEXT),), usage),
+        _response("completed", (_item("completed", _TEXT),), usage),
         tuple(map(_event, before)),
         tuple(map(_event, deltas)),
         tuple(map(_event, after)),
