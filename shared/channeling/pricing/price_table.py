@@ -14,11 +14,12 @@ order, input, output, cache read, cache write 5 min, cache write 1 h, 1,000 web 
 nanodollars per unit, or [number, [above total input tokens, number], …]. Nulls at the end are left out.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from channeling.pricing.match_rules import clause_matches, with_dashed_date
 from channeling.pricing.model_price import (
@@ -64,7 +65,7 @@ class PriceTable:
     @classmethod
     def load(cls) -> "PriceTable":
         """Read the table that ships with this package (a few milliseconds)."""
-        return cls.of_data(json.loads(DATA_PATH.read_bytes()))
+        return cls.of_data(orjson.loads(DATA_PATH.read_bytes()))
 
     @classmethod
     def of_data(cls, data: Mapping[str, Any]) -> "PriceTable":
