@@ -47,6 +47,9 @@ _CLIENT_TOOLS = ("bash_", "browser_toolset_", "computer_", "memory_", "text_edit
 _REMOTE_SOURCES = ("url", "file")  # no set: what is asked for in it may be anything, lists too
 # Arbitrary JSON of a tool's own: what looks like a content block inside it is none.
 _OPAQUE_KEYS = frozenset({"input", "input_schema"})
+# What a content block is looked at for.
+_TELLING_KEYS = frozenset({"cache_control", "caching", "type", "source"})
+_CONTAINERS = (dict, list)  # `dict | list` would be made anew for each value
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def top_level_spans(body: bytes) -> dict[str, Span]:
     Raise InvalidRequest for a key that occurs twice (in the object itself, or in a tool, a fallback or an MCP
     server), and for one that we read (READ_KEYS) written with escapes.
     """
-    text, spans = JsonText(body), {}
+    text, spans = JsonText(body, watched=_MONEY_ARRAYS), {}
     for key, is_escaped, value in text.members(text.after_space(0)):
         if key in spans:
             raise InvalidRequest(f"{key}: the key occurs twice in the request body")
@@ -309,14 +312,15 @@ class _ContentFacts:
         while stack:
             node = stack.pop()
             if isinstance(node, list):
-                stack.extend(child for child in node if isinstance(child, dict | list))
+                stack += [child for child in node if isinstance(child, _CONTAINERS)]
             elif isinstance(node, dict):
-                self._look_at_block(node)
-                stack.extend(
+                if not _TELLING_KEYS.isdisjoint(node):
+                    self._look_at_block(node)
+                stack += [
                     child
                     for key, child in node.items()
-                    if isinstance(child, dict | list) and key not in _OPAQUE_KEYS
-                )
+                    if isinstance(child, _CONTAINERS) and key not in _OPAQUE_KEYS
+                ]
 
     def look_at(self, cache_control: Any) -> None:
         """Note what kind of cache write a `cache_control` asks for (`ttl` is 5m where it is not given)."""

@@ -22,7 +22,7 @@ json_values = st.recursive(
 @given(st.dictionaries(st.text(), json_values, max_size=5), st.booleans())
 def test_each_member_of_an_object_is_found(document: dict[str, object], indented: bool) -> None:
     body = orjson.dumps(document, option=orjson.OPT_INDENT_2 if indented else None)
-    text = JsonText(body)
+    text = JsonText(body, watched=document.keys())
     found = {key: orjson.loads(body[span.start : span.end]) for key, _, span in text.members(0)}
     assert found == document
     assert not text.has_repeated_keys
@@ -55,9 +55,12 @@ def test_spans_hold_no_white_space_and_keys_are_decoded() -> None:
     ],
 )
 def test_keys_repeated_inside_values_are_noticed(body: bytes, repeated: bool) -> None:
-    text = JsonText(body)
+    text = JsonText(body, watched={"a"})
     list(text.members(0))
     assert text.has_repeated_keys is repeated
+    unwatched = JsonText(body, watched={"b"})
+    list(unwatched.members(0))
+    assert not unwatched.has_repeated_keys
 
 
 def test_nesting_that_cannot_be_followed_is_refused() -> None:
