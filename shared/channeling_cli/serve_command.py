@@ -83,6 +83,7 @@ def _serve(
 ) -> None:
     # Not at the top: `channeling token mint` and the like need none of it, and start twice as fast without.
     from channeling.app import create_app
+    from channeling.garbage import spare_what_stays
     from channeling.reconcile.run import reconcile_every
     from channeling_cli.admin_mount import with_admin
     from channeling_cli.server import serve_until_stopped
@@ -92,6 +93,7 @@ def _serve(
     doors, close = _open_doors(backend)
     settings = _settings(environ, backend)
     served = with_admin(create_app(settings, doors), settings, doors, folder, base_url)
+    spare_what_stays()
 
     def announce() -> None:
         write_local_file(folder, _local_server(base_url, backend, settings))
