@@ -248,7 +248,9 @@ async def test_a_session_is_asked_once_a_minute_by_however_many() -> None:
 
 
 @pytest.mark.parametrize(
-    "found", [None, TokenRetrievalError(provider="sso", error_msg="expired"), BotocoreKeys("", "")], ids=str
+    "found",
+    [None, TokenRetrievalError(provider="sso", error_msg="expired"), BotocoreKeys("", "")],
+    ids=["nothing", "an expired session", "empty keys"],
 )
 async def test_a_session_without_credentials_says_so(found: Any) -> None:
     session = Session()
