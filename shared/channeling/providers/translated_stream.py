@@ -108,24 +108,25 @@ class TranslatedStream:
         return self._written()
 
     def _translate(self, records: list[bytes]) -> bytes:
+        translator, writer = self._translator, self._translator.writer
         for record in records:
-            if self.ended:
+            if writer.ended:
                 break
             name, data = parse_record(record)
             if not data:
                 continue
             if data == _END_MARK:
-                self._translator.take_end_mark()
+                translator.take_end_mark()
                 continue
             try:
                 event = read_json(data)
             except ValueError:
                 event = None
             if isinstance(event, dict):
-                self._translator.take(event, name)
+                translator.take(event, name)
             else:
                 garbage = "the upstream provider sent something that is not an event of its API"
-                self._translator.fail(UpstreamFailed(garbage))
+                translator.fail(UpstreamFailed(garbage))
         return self._written()
 
     def _written(self) -> bytes:

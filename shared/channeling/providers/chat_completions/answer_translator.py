@@ -23,6 +23,7 @@ from channeling.providers.usage_fields import billing_terms, object_in
 
 Chunk = Mapping[str, Any]
 
+_ARRAYS = (list, tuple)
 _FILTERED = "the provider's content filter stopped the answer"
 
 
@@ -113,7 +114,7 @@ class ChatTranslator(TranslatedAnswer):
         choices = chunk.get("choices")
         if choices is None and not is_whole:
             choices = ()
-        if not isinstance(choices, list | tuple) or (is_whole and not choices):
+        if not isinstance(choices, _ARRAYS) or (is_whole and not choices):
             raise garbled("choices that are none")
         for choice in choices:
             if not isinstance(choice, dict) or choice.get("index") not in (None, 0):
@@ -144,7 +145,8 @@ class ChatTranslator(TranslatedAnswer):
             previous = self._calls.last
             if (call := self._calls.take(piece, index=index)) is not None:
                 self._begin(call, after_call=previous)
-        self._sources.update(annotations_of(delta))
+        if delta.annotations:
+            self._sources.update(annotations_of(delta))
         self._write_all(self._queue.writes())
 
     def _reasoning(self) -> ReasoningItem:

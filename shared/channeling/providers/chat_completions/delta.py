@@ -1,8 +1,7 @@
 """One piece of a chat completion read: a `delta` of a stream, or the `message` of a completion that came whole."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from channeling.errors import UpstreamFailed
 from channeling.providers.chat_completions.reasoning_signature import TextKey
@@ -13,9 +12,8 @@ _REASONING_KEYS: tuple[TextKey, ...] = ("reasoning", "reasoning_content")
 _NOT_ASKED_FOR = ("audio", "images")
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What a piece holds; what is missing, null or empty is empty here."""
+class Delta(NamedTuple):
+    """What a piece holds; what is missing, null or empty is empty here. One is made for each token."""
 
     text: str = ""
     refusal: str = ""
