@@ -61,3 +61,7 @@ def log_json(level: int = logging.INFO) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("channeling").setLevel(level)
+    # None of these is in a line, and to find out where a call stands takes as long as to write it
+    # (Logging HOWTO, "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
