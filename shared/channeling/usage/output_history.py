@@ -4,8 +4,9 @@ Figures of answers whose usage the provider reported, and of those that run, by 
 nothing of any user is kept.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -117,25 +118,39 @@ class OutputHistory:
         return outputs
 
 
+@dataclass(slots=True)
+class _Values:
+    """The last values as they came, and in order: a stream asks for six percentiles, 7 µs each to sort."""
+
+    as_they_came: deque[int] = field(default_factory=deque)
+    ordered: list[int] = field(default_factory=list)
+
+    def add(self, value: int) -> None:
+        self.as_they_came.append(value)
+        insort(self.ordered, value)
+        if len(self.ordered) > _KEPT:
+            del self.ordered[bisect_left(self.ordered, self.as_they_came.popleft())]
+
+    def percentile(self, percent: int) -> int:
+        """The nearest-rank percentile."""
+        return self.ordered[-(-len(self.ordered) * percent // 100) - 1]
+
+
 class _Recent:
     """The last values under each of the `_MAX_KEYS` keys that were used last."""
 
     def __init__(self) -> None:
-        self._values: OrderedDict[_Key, deque[int]] = OrderedDict()
+        self._values: OrderedDict[_Key, _Values] = OrderedDict()
 
     def add(self, key: _Key, value: int) -> None:
-        values = self._values.pop(key, None) or deque(maxlen=_KEPT)
-        values.append(value)
+        values = self._values.pop(key, None) or _Values()
+        values.add(value)
         self._values[key] = values
         if len(self._values) > _MAX_KEYS:
             self._values.popitem(last=False)
 
     def percentile(self, key: _Key, percent: int) -> int | None:
         values = self._values.get(key)
-        return None if values is None or len(values) < LEAST_SEEN else _percentile(values, percent)
-
-
-def _percentile(values: Iterable[int], percent: int) -> int:
-    """The nearest-rank percentile."""
-    ordered = sorted(values)
-    return ordered[-(-len(ordered) * percent // 100) - 1]
+        if values is None or len(values.ordered) < LEAST_SEEN:
+            return None
+        return values.percentile(percent)

@@ -1,5 +1,6 @@
 """What a process learns of its models' answers is what the next ones are held for."""
 
+import random
 from contextlib import ExitStack
 
 from channeling.usage.output_history import TOP_TOKENS_PER_S, UNKNOWN_OUTPUT_TOKENS, OutputHistory
@@ -103,3 +104,17 @@ def test_sizes_are_worked_out_ten_times_a_second_at_most() -> None:
     assert history.sizes("shop", "claude", 1_100).percentile(95) == 70
     seen(history, 200, output_tokens=90)
     assert history.sizes("shop", "claude", 10).percentile(95) == 90
+
+
+def test_percentiles_are_those_of_the_last_two_hundred() -> None:
+    source, outputs, rates = random.Random(5), OutputHistory(), []
+    for _ in range(700):
+        output_tokens = source.randrange(1, 900)
+        rates.append(output_tokens)  # of 1,000 bytes
+        outputs.observe(
+            "demo", "m", output_tokens=output_tokens, written_bytes=1_000, writing_ms=0, was_silent=False
+        )
+        last = sorted(rates[-200:])
+        for percent in (1, 50, 99, 100):
+            expected = last[-(-len(last) * percent // 100) - 1] if len(rates) >= 20 else None
+            assert outputs.tokens_per_1000_bytes("m", percent) == expected
