@@ -30,7 +30,7 @@ class HttpClient:
     """One pool of connections, used from one event loop.
 
     `refuse_peer(netloc, address)` looks at whom a new connection has reached, before anything is sent over it.
-    Times in seconds.
+    Times in seconds; `write_timeout_s` is how long a server may take nothing of a request.
     """
 
     def __init__(

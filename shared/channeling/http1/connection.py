@@ -27,12 +27,13 @@ _HIGH_WATER_BYTES = 256 * 1024
 # The most that a head, the trailers or a chunk's extension may take: what brings a response no further.
 _LONGEST_HEAD_BYTES = 64 * 1024
 _MOST_HEADERS = 256
-# Below this head and body go out as one write, so mostly as one packet.
-_JOINED_BODY_BYTES = 64 * 1024
+# Up to this head and body go out as one write, so mostly as one packet; a longer body goes in pieces of it.
+_PIECE_BYTES = 64 * 1024
 _FIRST_FINAL_STATUS = (
     200  # those below are informational (RFC 9110, section 15.2): the answer is still to come
 )
 _FIRST_STATUS = 100
+_FIRST_REFUSAL = 400
 _VERSIONS = frozenset({"1.1", "1.0"})
 _BODILESS = frozenset({204, 304})
 
@@ -65,7 +66,7 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._unread_bytes = self._idling_bytes = 0
         self._error: HttpError | None = None
-        self._advances = False
+        self._advances = self._is_large = False
         self._reads_paused = self._writes_paused = False
 
     # What the pool asks.
@@ -89,7 +90,13 @@ class Connection(asyncio.Protocol):
             and transport is not None
             and not transport.is_closing()
             and transport.get_write_buffer_size() == 0
+            and not self._may_be_unsent
         )
+
+    @property
+    def _may_be_unsent(self) -> bool:
+        """Whether some of the body may wait where TLS' transport does not count it: its server refused it early."""
+        return self._is_large and self.origin.uses_tls and self.status >= _FIRST_REFUSAL
 
     def rest(self) -> None:
         """Wait for another request."""
@@ -119,16 +126,32 @@ class Connection(asyncio.Protocol):
             raise ConnectFailed("the server closed the connection before anything was sent")
         self._begin()
         self._is_busy, self._can_be_reused = True, False
-        if len(body) <= _JOINED_BODY_BYTES:
-            transport.write(head + body)
+        self._is_large = len(body) > _PIECE_BYTES
+        if self._is_large:
+            await self._send_in_pieces(transport, head, body, write_timeout_s)
         else:
-            transport.write(head)
-            transport.write(body)
-        # A server may answer, and refuse, before it has read all of the body.
-        while self._writes_paused and not self._has_head:
-            await self._wait(write_timeout_s, SendTimedOut("the server did not take the request in time"))
+            transport.write(head + body)
+            await self._wait_until_taken(write_timeout_s)
         while not self._has_head:
             await self._wait(read_timeout_s, ReadTimedOut("the server did not answer in time"))
+
+    async def _send_in_pieces(
+        self, transport: asyncio.Transport, head: bytes, body: bytes, timeout_s: float
+    ) -> None:
+        """Over TLS, nobody is told to wait by what is written at once, however much it is."""
+        transport.write(head)
+        pieces = memoryview(body)
+        for start in range(0, len(body), _PIECE_BYTES):
+            if self._has_head:
+                transport.write(pieces[start:])
+                return
+            transport.write(pieces[start : start + _PIECE_BYTES])
+            await self._wait_until_taken(timeout_s)
+
+    async def _wait_until_taken(self, timeout_s: float) -> None:
+        # A server may answer, and refuse, before it has read all of the body.
+        while self._writes_paused and not self._has_head:
+            await self._wait(timeout_s, SendTimedOut("the server did not take the request in time"))
 
     async def next_bytes(self, timeout_s: float | None = None) -> bytes:
         """Return all of the body that has come and was not read, b"" at its end; raise HttpError."""
@@ -181,6 +204,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(_PIECE_BYTES)
         # Made once: it is 1 % of a request. The transport keeps its socket open while `is_closing` says no.
         self._has_input = _input_check(transport.get_extra_info("socket").fileno())
         self._can_be_reused = True
