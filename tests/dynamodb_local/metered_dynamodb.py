@@ -1,8 +1,13 @@
 """A DynamoDB whose clients ask, with every call, what the call consumed, and note it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from channeling.aws.json_client import JsonClient
+from channeling.dynamodb import ConditionFailed, to_attributes
+from channeling.lean_dynamodb import LeanDynamoDB
+from channeling_cli.lean_store import LeanStore, open_lean_store
 from tests.dynamodb_local.dynamodb_local import DynamoDBLocal
 
 _REFUSED = "ConditionalCheckFailedException"
@@ -49,21 +54,28 @@ class MeteredDynamoDB:
         taken, self.calls = self.calls, []
         return taken
 
+    def open_lean_store(self, endpoint_url: str) -> LeanStore:
+        """Return the door that the gateway has, its calls noted."""
+        opened = open_lean_store(endpoint_url)
+        return replace(opened, dynamodb=_MeteredDoor(opened.dynamodb._client, self.note))
+
     def _note(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        if "metered" not in context:
-            return  # no part of a request: tables and projects are made this way
-        params = context["metered"]
+        if "metered" in context:  # else no part of a request: tables and projects are made this way
+            refused = parsed.get("Error", {}).get("Code") == _REFUSED
+            self.note(model.name, context["metered"], parsed, refused=refused)
+
+    def note(self, operation: str, params: dict[str, Any], parsed: dict[str, Any], *, refused: bool) -> None:
+        """Note a call by what was asked and answered; a refusal's answer holds the item that stands there."""
         item = params.get("Item", {})
         units = parsed.get("ConsumedCapacity", {})
-        refused = parsed.get("Error", {}).get("Code") == _REFUSED
         table = units.get("Table", {}).get("CapacityUnits", 0)
         index = sum(index["CapacityUnits"] for index in units.get("GlobalSecondaryIndexes", {}).values())
         if refused:
             table = units_to_write(parsed.get("Item", {}))
-        is_read = model.name in ("GetItem", "Query")
+        is_read = operation in ("GetItem", "Query")
         self.calls.append(
             Consumption(
-                operation=model.name,
+                operation=operation,
                 table=params["TableName"].rsplit("-", 1)[-1],
                 partition=_partition(params),
                 read_units=table if is_read else 0,
@@ -73,6 +85,26 @@ class MeteredDynamoDB:
                 refused=refused,
             )
         )
+
+
+class _MeteredDoor(LeanDynamoDB):
+    """The gateway's own door, which asks with every call what it consumed."""
+
+    def __init__(self, client: JsonClient, note: Callable[..., None]) -> None:
+        super().__init__(client)
+        self._note = note
+
+    async def _answer(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if operation == "TransactWriteItems":
+            return await super()._answer(operation, arguments)
+        try:
+            answer = await super()._answer(operation, {**arguments, "ReturnConsumedCapacity": "INDEXES"})
+        except ConditionFailed as refusal:
+            item = {} if refusal.item is None else to_attributes(refusal.item)
+            self._note(operation, arguments, {"Item": item}, refused=True)
+            raise
+        self._note(operation, arguments, answer, refused=False)
+        return answer
 
 
 def units_to_write(attributes: dict[str, Any]) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -46,17 +46,25 @@ class Bench:
     store: MeteredDynamoDB
     clock: SetClock
     client: httpx.Client
+    upstream: AnthropicUpstream
     user: str = field(default_factory=lambda: f"user-{next(_numbers):04}")
 
     def post(self, *, limit_microusd: int = 5_000_000, **changes: object) -> int:
         """Send a request for a message and return its status."""
-        token = self.gateway.token(user=self.user, limit_microusd=limit_microusd)
-        headers = {"x-api-key": token}
+        headers = self._headers(limit_microusd)
         return self.client.post("/v1/messages", json=message(**changes), headers=headers).status_code
+
+    def post_streamed(self, *, limit_microusd: int) -> AbstractContextManager[httpx.Response]:
+        """Send a request for a stream; its answer is read as it comes."""
+        headers = self._headers(limit_microusd)
+        return self.client.stream("POST", "/v1/messages", json=message(stream=True), headers=headers)
 
     def of_another_user(self, **changes: str) -> "Bench":
         """Return the same gateway, for a user whom no other test knows."""
-        return Bench(self.gateway, self.store, self.clock, self.client, **changes)
+        return Bench(self.gateway, self.store, self.clock, self.client, self.upstream, **changes)
+
+    def _headers(self, limit_microusd: int) -> dict[str, str]:
+        return {"x-api-key": self.gateway.token(user=self.user, limit_microusd=limit_microusd)}
 
     def stand(self, holds: int, *, amount: int = HOLD_AMOUNT) -> None:
         """Lay the user's window with something settled, and this many holds of other requests in it."""
@@ -140,7 +148,14 @@ def metered_gateway(store: DynamoDBLocal, upstream: AnthropicUpstream) -> Iterat
     client.close()
     changes: dict[str, Any] = {"max_concurrent": 128}
     with (
-        GatewayServer(metered, names, upstream.base_url, settings_changes=changes, clock=clock) as gateway,
+        GatewayServer(
+            metered,
+            names,
+            upstream.base_url,
+            settings_changes=changes,
+            clock=clock,
+            open_store=metered.open_lean_store,
+        ) as gateway,
         httpx.Client(base_url=gateway.base_url, timeout=30, trust_env=False) as http,
     ):
-        yield Bench(gateway, metered, clock, http)
+        yield Bench(gateway, metered, clock, http, upstream)

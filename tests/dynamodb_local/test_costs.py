@@ -10,6 +10,7 @@ from tests.docs.pages import ROOT
 from tests.dynamodb_local.dynamodb_local import DynamoDBLocal
 from tests.dynamodb_local.metered_dynamodb import item_bytes, units_to_write
 from tests.dynamodb_local.metered_gateway import HOLD_AMOUNT, Bench, Units, metered_gateway
+from tests.stand_ins.anthropic_script import Script
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
 
 pytestmark = pytest.mark.java
@@ -71,7 +72,13 @@ def stream(bench: Bench) -> None:
 
 
 def stream_that_holds_most(bench: Bench) -> None:
-    assert bench.post(limit_microusd=25_000, stream=True) == 200
+    """Its beginning comes before the rest: what says the input's tokens, which too much was held for."""
+    with bench.post_streamed(limit_microusd=25_000) as answer:
+        assert answer.status_code == 200
+        pieces = answer.iter_raw()
+        next(pieces)
+        bench.upstream.release()
+        assert b"message_stop" in b"".join(pieces)
 
 
 def spent(bench: Bench) -> None:
@@ -116,6 +123,8 @@ def test_the_page_says_what_a_request_consumes(
         bench.user = bench.user.ljust(256, "x")
     if not row.request.endswith("of a user"):
         bench.stand(others)
+    if request is stream_that_holds_most:
+        upstream.then(Script(gated=True))
     if row.request.endswith("in a window"):
         bench.clock.now_s += 86_400
         bench.of_another_user().post()  # reads the project again, for another user

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +35,7 @@ from channeling.usage.record import UsageRecord
 from channeling.usage.store import UsageStore
 from channeling.window_kind import WindowKind
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
-from channeling_cli.lean_store import open_lean_store
+from channeling_cli.lean_store import LeanStore, open_lean_store
 from channeling_cli.server import SettlingServer
 
 HMAC_SECRET = "hk_live_" + "5" * 32
@@ -113,10 +113,11 @@ class GatewayServer:
     alerts: AlertDoor = field(default_factory=LoggedAlerts)
     openrouter_base_url: str = "http://127.0.0.1:9/api/v1"
     metrics: Metrics = field(default_factory=NoMetrics)
+    open_store: Callable[[str], LeanStore] = open_lean_store
 
     def __enter__(self) -> Self:
         self._dynamodb = BotocoreDynamoDB(self.store.client())
-        lean = open_lean_store(self.store.endpoint_url)
+        lean = self.open_store(self.store.endpoint_url)
         self.dynamodb = CountedDynamoDB(lean.dynamodb)
         cipher = KeyFileCipher(b"k" * 32)
         self.settings = replace(
