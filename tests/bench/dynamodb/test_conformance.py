@@ -5,6 +5,4 @@ They are those very tests, run again on a door that asks both stores and insists
 
 from tests.channeling.budgets.conftest import protocol as protocol
 from tests.channeling.budgets.test_admission import *  # noqa: F403
-from tests.channeling.budgets.test_operations import *  # noqa: F403
-from tests.channeling.budgets.test_settlement import *  # noqa: F403
 from tests.channeling.budgets.test_store import *  # noqa: F403
