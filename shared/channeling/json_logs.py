@@ -7,6 +7,7 @@ anywhere, and neither are tokens or keys.
 import json
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +15,14 @@ import orjson
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as JSON: timestamp, level, logger, message, its fields, and an exception's traceback."""
+    """Formats a record as JSON: timestamp, level, logger, message, its fields, and an exception's traceback.
+
+    `invocation_id` returns the id that Lambda has given the invocation under way, by which its own lines are found.
+    """
+
+    def __init__(self, invocation_id: Callable[[], str | None] = lambda: None) -> None:
+        super().__init__()
+        self._invocation_id = invocation_id
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -23,6 +31,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if (invocation_id := self._invocation_id()) is not None:
+            line["requestId"] = invocation_id
         fields = getattr(record, "fields", None)
         if isinstance(fields, dict):
             # The line's own keys stay first, and stand: fields never replace them.
@@ -55,10 +65,10 @@ class ReadableFormatter(logging.Formatter):
         return super().format(record)
 
 
-def log_json(level: int = logging.INFO) -> None:
+def log_json(level: int = logging.INFO, *, invocation_id: Callable[[], str | None] = lambda: None) -> None:
     """Send this process's logs to standard error as JSON lines: the product's from `level`, others' warnings."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(invocation_id))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("channeling").setLevel(level)
     # None of these is in a line, and to find out where a call stands takes as long as to write it

@@ -21,6 +21,15 @@ def test_fields_become_keys_and_cannot_take_the_place_of_others() -> None:
     assert read["timestamp"].endswith("+00:00")
 
 
+def test_a_line_names_the_invocation_that_wrote_it() -> None:
+    """By the key that Lambda's own lines have (AWS Lambda Developer Guide, "Log and monitor Python functions")."""
+    record = logging.LogRecord("channeling.x", logging.INFO, __file__, 1, "settled", (), None)
+    record.fields = {"request_id": "req_1", "requestId": "FORGED"}
+    read = json.loads(JsonFormatter(lambda: "8f6a").format(record))
+    assert (read["requestId"], read["request_id"]) == ("8f6a", "req_1")
+    assert json.loads(JsonFormatter().format(record))["requestId"] == "FORGED"
+
+
 def test_an_exception_is_in_the_same_line() -> None:
     """A traceback does not spill over into lines of its own."""
     with pytest.raises(ValueError, match="broken") as caught:
