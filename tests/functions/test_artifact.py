@@ -61,7 +61,7 @@ def test_nothing_is_in_it_by_mistake(build: Path) -> None:
     names = {path.name for path in build.rglob("*")}
     assert not {"channeling_cli", "boto3", "cryptography", "moto", "tests", "requirements.txt"} & names
     of_messages = {path.name for layer in LAYERS for path in (build / layer).rglob("*")}
-    assert not {"channeling_admin", "fastapi", "pydantic", "mangum"} & of_messages
+    assert not {"channeling_admin", "fastapi", "pydantic"} & of_messages
     assert not [name for name in names if name.endswith((".key", ".env", ".pyi"))]
 
 

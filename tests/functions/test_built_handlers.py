@@ -13,6 +13,7 @@ from channeling_cli.embedded_dynamodb import local_client
 from emulator.artifact import ADMIN_FUNCTION, ADMIN_LAYERS, RECONCILE_FUNCTION, RECONCILE_LAYERS, lay_out
 from emulator.handler import call_handler
 from emulator.local_gateway import LocalGateway, local_gateway
+from emulator.rie import running_emulator
 
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
 
@@ -54,5 +55,6 @@ def test_the_admin_function_reads_and_writes_by_each_service_that_it_needs(
     event["requestContext"]["http"] |= {"method": "POST", "path": "/api/projects"}
     token = mint_admin_token(name="olga", secret=SECRET, now_s=time.time())
     event["headers"] |= {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    answer = call_handler(artifact, environ, event)
-    assert answer["statusCode"] == 201, answer
+    with tempfile.TemporaryFile() as log, running_emulator(artifact, environ, log=log) as emulator:
+        answer = emulator.invoke(json.dumps(event).encode())
+    assert answer.status == 201, answer
