@@ -121,11 +121,15 @@ async def _invoke(environ: dict[str, str], *events: dict[str, Any]) -> list[Answ
         await runtime_api.close()
     assert process.returncode == 0, output
     assert SECRET not in output
+    _check_what_it_did(environ)
+    return answers
+
+
+def _check_what_it_did(environ: dict[str, str]) -> None:
     report = json.loads(Path(environ["REPORT"]).read_text())
     # The layer's botocore is cut down to these when it is built.
     assert report["services"] == (ROOT / "layers/admin-deps/aws-services.txt").read_text().split()
     assert not _NEVER_LOADED & set(report["loaded"])
-    return answers
 
 
 async def test_events_are_answered_by_the_admin_api(environ: dict[str, str]) -> None:
