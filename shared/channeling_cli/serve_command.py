@@ -69,7 +69,8 @@ def serve(
         ):
             _serve(listener, backend, environ, folder, budget_microusd, as_json=as_json)
     except KeyboardInterrupt:
-        print_line("stopped", style="dim", to_stderr=True)
+        pass  # uvicorn raises the signal again that ended it; whether that comes through depends on the moment
+    print_line("stopped", style="dim", to_stderr=True)
 
 
 def _serve(
