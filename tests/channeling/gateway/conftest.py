@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from channeling import standing_hold
 from channeling.tables import TableNames
 from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
@@ -32,6 +33,13 @@ def standing_gateway(
     create_tables(dynamodb_client, names)
     with GatewayServer(embedded_dynamodb, names, standing_upstream.base_url) as gateway:
         yield gateway
+
+
+@pytest.fixture(autouse=True)
+def patient_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that needs more held waits for the store's answer, also where eight share two busy processors with
+    it: after a second of silence it would be cut, which is not what these tests are about."""
+    monkeypatch.setattr(standing_hold, "_ANSWER_TIMEOUT_S", 20.0)
 
 
 @pytest.fixture
