@@ -13,10 +13,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from msgspec.structs import replace
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,6 @@ The sums are made here once more, in the plainest way, so that a mistake of the 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 
 from channeling.usage.record import UsageRecord
 from channeling.usage.rollup import Rollup
@@ -78,8 +77,8 @@ def _amounts_of_record(record: UsageRecord) -> Iterator[tuple[str, int]]:
         yield f"status {record.status}", 1
     yield "cost", record.cost
     yield "uncollected", record.uncollected
-    for count in fields(TokenCounts):
-        yield count.name, getattr(record.counts, count.name)
+    for count in TokenCounts.__struct_fields__:
+        yield count, getattr(record.counts, count)
     for flag in ("estimated", "clamped", "cut"):
         yield flag, int(getattr(record, flag))
     yield f"window {record.window_kind}#{record.window_start_s}", record.cost
@@ -92,8 +91,8 @@ def _amounts_of_rollup(rollup: Rollup) -> Iterator[tuple[str, int]]:
         yield f"cost of {kind}", cost
     for status, number in rollup.requests_by_status.items():
         yield f"status {status}", number
-    for count in fields(TokenCounts):
-        yield count.name, getattr(rollup.counts, count.name)
+    for count in TokenCounts.__struct_fields__:
+        yield count, getattr(rollup.counts, count)
     for name in ("records", "cost", "uncollected", "estimated", "clamped", "cut"):
         yield name, getattr(rollup, name)
     for window, cost in rollup.cost_by_window.items():

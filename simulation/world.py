@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from unittest.mock import patch
 
@@ -48,10 +48,8 @@ class NoCipher:
         return ciphertext
 
 
-class ObservedGateway(Gateway):
+class ObservedGateway(Gateway, frozen=True):
     """A gateway that notes under which enforcement the request of this task runs."""
-
-    __slots__ = ()
 
     def enforcement_of(self, project: Project) -> Enforcement:
         """Return how a project's budgets are enforced."""
@@ -165,4 +163,4 @@ def _gateway(world: World, environment: Environment, clock: VirtualClock) -> Obs
     )
     with patch.object(PriceTable, "load", _price_table):
         gateway = open_gateway(world.settings, doors)
-    return ObservedGateway(**{part.name: getattr(gateway, part.name) for part in fields(gateway)})
+    return ObservedGateway(**{part: getattr(gateway, part) for part in gateway.__struct_fields__})

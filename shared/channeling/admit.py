@@ -1,8 +1,9 @@
 """Admitting a request under its budget: hold the quote, else count the input, else clamp, else refuse."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from channeling.budget_answer import BudgetState, held_by_others, spent, too_many_concurrent
 from channeling.budgets.admission import Held, NotHeld
@@ -21,8 +22,7 @@ class Hold(Protocol):
 CountInput = Callable[[], Awaitable[int | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """A request that is held for. `max_tokens` is what its output was lowered to, None where it was not;
     `covered_tokens` is how much output the hold covers."""
 

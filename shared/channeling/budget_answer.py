@@ -5,10 +5,11 @@ interface (protocol page of Anthropic's `claude gateway`, shipped with `@anthrop
 upstream's own rate-limit headers are the shared account's and never reach a user.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.budgets.item import WindowState
 from channeling.errors import BudgetExceeded, BudgetHeld, RateLimited
@@ -23,8 +24,7 @@ _PERIODS: dict[WindowKind, str] = {"day": "daily", "week": "weekly", "month": "m
 _UNIFIED = "anthropic-ratelimit-unified"
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetState:
+class BudgetState(Struct, frozen=True):
     """A budget at one moment: `limit` with any raise; money in nanodollars."""
 
     kind: WindowKind

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from msgspec import Struct, field
 
 
 class Stop(Enum):
@@ -13,8 +14,7 @@ class Stop(Enum):
     SERVER_STOPS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """When to stop waiting: `stop` is done when the client has left or we must go, `deadline_s` is the loop's time.
 
     `ping_after_s` of silence a stream gets a ping: Claude Code shows a stall after about 20 s without a byte, and
@@ -27,8 +27,7 @@ class Limits:
     ping_after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request: raw headers, query and body; `started_ms` since the epoch."""
 
     headers: Sequence[tuple[bytes, bytes]]

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.auth.credential import credential_from_headers
 from channeling.auth.token import (
@@ -26,8 +27,7 @@ from channeling.routing.route import Route, missing_key, route_model, strip_long
 NANOUSD_PER_MICROUSD = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """A verified user of a project."""
 
     claims: TokenClaims
@@ -39,8 +39,7 @@ class Caller:
         return BudgetKey(self.project.project_id, self.claims.user_id, self.claims.budget.window)
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(Struct, frozen=True):
     """Where a request goes."""
 
     route: Route

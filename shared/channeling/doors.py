@@ -1,7 +1,8 @@
 """The doors to the world that the request path goes through, made once per process and handed in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from channeling.alert_door import AlertDoor, LoggedAlerts
 from channeling.clock import Clock
@@ -11,8 +12,7 @@ from channeling.projects.cipher import Cipher
 from channeling.upstream import UpstreamClient
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
+class Doors(Struct, frozen=True):
     """Store, encryption, providers, time, chance, alerts, metrics; `randomness(n)` returns n random bytes.
 
     `reset` drops connections and credentials, which no two copies of a process restored from a snapshot may share.

@@ -8,8 +8,9 @@ which `LeanDynamoDB` sends by itself and `BotocoreDynamoDB` through botocore. Co
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from channeling.errors import StoreUnavailable
 
@@ -20,8 +21,7 @@ _CONFLICTS = {"TransactionConflictException", "ReplicatedWriteConflictException"
 _CONFLICT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignValue:
+class ForeignValue(Struct, frozen=True):
     """An attribute of a form that this product never writes: a set, or a number that is not whole.
 
     Somebody else wrote it. It is no error to meet it in an item; whoever needs the attribute refuses its type.
@@ -55,8 +55,7 @@ class TransactionRefused(Exception):
         self.reasons = tuple(reasons)
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """One UpdateItem: an expression, its condition, and the names and values they use."""
 
     table: str
@@ -67,8 +66,7 @@ class Update:
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some items of a table, and the key to go on after (None: that was the table's end)."""
 
     items: tuple[Item, ...]

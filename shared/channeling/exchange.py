@@ -1,7 +1,9 @@
 """What became of one call to a provider, filled in as it happens, and the bill that it makes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from channeling.pricing.cost import BilledPart, cost_of_parts
 from channeling.pricing.model_price import ModelPrice
@@ -20,8 +22,7 @@ _BYTES_PER_NON_ASCII_CHARACTER = 3
 NOTICE_MS = 200
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct):
     """One call to a provider, as far as it came. Times in milliseconds since the epoch."""
 
     streamed: bool
@@ -67,8 +68,7 @@ class Exchange:
         return self.emitted.ascii_bytes + _BYTES_PER_NON_ASCII_CHARACTER * self.emitted.non_ascii_chars
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Struct, frozen=True):
     """What an exchange costs. Money in nanodollars; `estimated` where the provider's own figures never came."""
 
     counts: TokenCounts

@@ -5,8 +5,9 @@ budget would then mostly lie held and unused, so that each holds what it is like
 that run can still grow as long as such streams do: a stream that can get no more is cut.
 """
 
-from dataclasses import dataclass
 from math import sqrt
+
+from msgspec import Struct
 
 from channeling.budgets.item import WindowState
 from channeling.budgets.quote import Quote
@@ -19,16 +20,14 @@ _ROOM_FOR = 2
 _SPREADS = 1.25
 
 
-@dataclass(frozen=True, slots=True)
-class HoldPlan:
+class HoldPlan(Struct, frozen=True):
     """Tokens of output to hold for, and the nanodollars that must be left free beside it."""
 
     tokens: int
     reserve: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedOutput:
+class ExpectedOutput(Struct, frozen=True):
     """What a stream may write: how long its model's answers are, and how far ahead of it a hold has to be."""
 
     sizes: OutputSizes

@@ -1,6 +1,6 @@
 """What one process keeps between requests: stores, caches and prices, none of it any user's prompt or answer."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from channeling.auth.verified_tokens import VerifiedTokens
 from channeling.budgets.store import BudgetStore
@@ -27,8 +27,7 @@ COUNTS_BURST, COUNTS_PER_S = 120, 4
 USAGE_DAYS_BURST, USAGE_DAYS_PER_S = 124, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """One process's stores and caches, made by `open_gateway`."""
 
     settings: Settings

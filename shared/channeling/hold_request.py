@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from channeling.admit import Admitted, admit
 from channeling.budget_marks import tell_of_marks

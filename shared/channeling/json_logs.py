@@ -8,10 +8,11 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import asdict
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,7 +41,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         try:
-            return orjson.dumps(line, default=str).decode()
+            return orjson.dumps(line, default=_plain).decode()
         except TypeError:
             # A number over 64 bits, half of a surrogate pair, a name that is no text: no reason to lose a line.
             plain = {str(name): value for name, value in line.items()}
@@ -48,7 +49,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _plain(value: object) -> object:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+    return asdict(value) if isinstance(value, Struct) else str(value)
 
 
 class ReadableFormatter(logging.Formatter):

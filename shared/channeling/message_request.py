@@ -6,12 +6,13 @@ routing nor on money are left for the provider to refuse in its own words. Shape
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.errors import InvalidRequest
+from channeling.hidden_fields import repr_without
 from channeling.json_spans import JsonText, Span
 
 LEAST_MAX_TOKENS = 1
@@ -52,16 +53,14 @@ _TELLING_KEYS = frozenset({"cache_control", "caching", "type", "source"})
 _CONTAINERS = (dict, list)  # `dict | list` would be made anew for each value
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+class Thinking(Struct, frozen=True):
     """The `thinking` parameter: its type (enabled, adaptive, disabled, …) and, if given, its budget in tokens."""
 
     kind: str
     budget_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltinTool:
+class BuiltinTool(Struct, frozen=True):
     """A tool that the provider defines, such as `web_search_20260318`.
 
     `max_uses` is None where the request sets no bound; `model` is that of an advisor tool.
@@ -77,8 +76,7 @@ class BuiltinTool:
         return not self.kind.startswith(_CLIENT_TOOLS)
 
 
-@dataclass(frozen=True, slots=True)
-class Fallback:
+class Fallback(Struct, frozen=True):
     """One entry of `fallbacks`: what its attempt changes (None: as in the request)."""
 
     model: str
@@ -86,13 +84,12 @@ class Fallback:
     speed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRequest:
+class MessageRequest(Struct, frozen=True):
     """A request for a message (or for its token count, then `max_tokens` is None), as facts beside its bytes."""
 
-    raw: bytes = field(repr=False)
-    document: Mapping[str, Any] = field(repr=False)
-    spans: Mapping[str, Span] = field(repr=False)
+    raw: bytes
+    document: Mapping[str, Any]
+    spans: Mapping[str, Span]
     model: str
     max_tokens: int | None
     stream: bool
@@ -114,6 +111,7 @@ class MessageRequest:
     fallbacks: tuple[Fallback, ...] = ()
     # `fallbacks: "default"`: the provider chooses the models.
     has_default_fallbacks: bool = False
+    __repr__ = repr_without("raw", "document", "spans")
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ all that it writes, a stream that has shown its pace is taken to write on at twi
 The meter is for holding money; bills are made from what providers report.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from channeling.providers.answer_stream import Emitted
 
@@ -29,16 +29,14 @@ def ahead_tokens(top_tokens_per_s: int) -> int:
     return max(_AHEAD_TOKENS, int(_AHEAD_S * top_tokens_per_s))
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRates:
+class ByteRates(Struct, frozen=True):
     """Tokens per 1,000 bytes of UTF-8: half of a model's answers have at most `usual`, 99 % at most `top`."""
 
     usual: int
     top: int
 
 
-@dataclass(slots=True)
-class OutputMeter:
+class OutputMeter(Struct):
     """The meter of one stream. Times are the event loop's, in seconds.
 
     What the model was seen to reach, and to do usually, is None where it is not known. With `shows_all` the model

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.call import Limits
 from channeling.clock import Clock
@@ -21,8 +22,7 @@ _OK = 200
 _MAX_ERROR_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderCall:
+class ProviderCall(Struct, frozen=True):
     """One call to a provider, with what judges its errors. `log_original` takes an account's error for the log."""
 
     upstream: UpstreamClient
@@ -34,8 +34,7 @@ class ProviderCall:
     second_try: SecondTry = no_second_try
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """The provider's error answer, read to its end."""
 
     status: int

@@ -7,8 +7,9 @@ happens it can be billed.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from channeling.answer import Answer
 from channeling.call import Limits
@@ -27,8 +28,7 @@ from channeling.usage.token_counts import TokenCounts
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
 
 
-@dataclass(frozen=True, slots=True)
-class WholeBody:
+class WholeBody(Struct, frozen=True):
     """What to send the client once the hold is settled: status, headers without the budget's, body."""
 
     status: int

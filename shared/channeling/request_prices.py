@@ -1,6 +1,6 @@
 """The prices that one request may be, and finally is, billed at."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from channeling.errors import PriceUnreadable
 from channeling.message_request import MessageRequest
@@ -9,8 +9,7 @@ from channeling.pricing.price_book import PriceBook
 from channeling.provider import Provider
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPrices:
+class RequestPrices(Struct, frozen=True):
     """The project's prices as they stood when the request came (`at_s`, epoch seconds), for one provider."""
 
     book: PriceBook

@@ -21,11 +21,12 @@ An empty variable counts as unset: CloudFormation parameters without a value arr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from channeling.base_url import BaseUrlInvalid, checked_base_url
 from channeling.enforcement import Enforcement
@@ -57,8 +58,7 @@ class SettingsError(ValueError):
     """A variable is missing or malformed; the message names it and says what it should hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """A deployment's configuration. Prices in nanodollars per million tokens."""
 
     tables: TableNames

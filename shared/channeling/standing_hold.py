@@ -6,8 +6,10 @@ have cost by now, and more is held before that is used up; when no more is to be
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.admit import Admitted, CountInput
 from channeling.budgets.hold_id import hold_started_s
@@ -38,8 +40,7 @@ _EXPIRY_MARGIN_S = 10
 _Refusal = Literal["held", "spent", "gone"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """How a change of the hold went: the hold and its budget after it, and why it is not what was asked."""
 
     hold: Hold

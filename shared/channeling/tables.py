@@ -7,14 +7,14 @@ usage     pk "<project>#<hour>#<shard>"           sk record id          index by
           usage/late_hours.py, reconcile/checkpoint.py
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 USAGE_BY_USER = "by_user"
 
 
-@dataclass(frozen=True, slots=True)
-class TableNames:
+class TableNames(Struct, frozen=True):
     """The names of this deployment's tables."""
 
     projects: str

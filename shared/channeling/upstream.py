@@ -6,8 +6,9 @@ Every failure of the transport is UpstreamFailed; UpstreamUnreachable when no up
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from channeling.base_url import is_forbidden_peer
 from channeling.errors import UpstreamFailed
@@ -37,8 +38,7 @@ class UpstreamUnreachable(UpstreamFailed):
     """The request never left this machine, so that nothing can have been billed."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(Struct, frozen=True):
     """One request to a provider; header values are Latin-1 text."""
 
     method: str

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from channeling.budget_answer import BudgetState, iso_time
 from channeling.errors import InvalidRequest
@@ -19,11 +20,10 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _HOUR_S = 3_600
 _NANOUSD_PER_CENT = 10_000_000
 _GROUPS: Mapping[WindowKind, str] = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
-_COUNTS = tuple(count.name for count in fields(TokenCounts))
+_COUNTS = TokenCounts.__struct_fields__
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
+class Days(Struct, frozen=True):
     """A stretch of days in UTC, both ends within it."""
 
     first: date
@@ -60,8 +60,7 @@ def days_asked_for(query: Mapping[str, str], now_s: int) -> Days:
     return Days(first, last)
 
 
-@dataclass(slots=True)
-class _Figures:
+class _Figures(Struct):
     requests: int = 0
     cost: int = 0
     adjusted: int = 0

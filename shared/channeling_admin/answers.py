@@ -1,7 +1,6 @@
 """What the admin API answers with: money as decimal strings of dollars, times as ISO 8601 in UTC, no secret."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from channeling.budgets.item import BudgetItem, WindowState
@@ -16,7 +15,7 @@ from channeling.usage.record import UsageRecord
 from channeling.usage.token_counts import TokenCounts
 from channeling_admin.amounts import time_text
 
-_COUNTS = tuple(count.name for count in fields(TokenCounts))
+_COUNTS = TokenCounts.__struct_fields__
 
 
 def rules_answer(project_id: str, rules: ProjectRules) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The bill of an exchange: as reported, else estimated and then never more than held, nothing for nothing."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from channeling.exchange import Exchange, bill_of
 from channeling.pricing.model_price import ModelPrice

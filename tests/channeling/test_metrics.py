@@ -3,10 +3,10 @@
 import io
 import json
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.errors import (
     AuthenticationFailed,

@@ -5,11 +5,12 @@ import getpass
 import json
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.budgets.decide import HoldAsk

@@ -1,11 +1,11 @@
 """The tables of the budgets page are true: each is played on a budget of $5, row by row."""
 
 import re
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.admit import refusal_of
 from channeling.budget_answer import BudgetState, budget_headers, held_by_others, spent, too_many_concurrent

@@ -7,7 +7,7 @@ import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from channeling.budgets.admission import Held, NotHeld, hold_amount
 from channeling.budgets.decide import OverBudget, Revoked, TooManyConcurrent

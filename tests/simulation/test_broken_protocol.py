@@ -1,10 +1,10 @@
 """Each line of the protocol that is broken on purpose breaks, in the simulation, the promise it was written for."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import channeling.budgets.admission
 import channeling.budgets.item

@@ -3,9 +3,9 @@
 import multiprocessing
 import os
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 import channeling.settle_request
 from channeling.budgets.settlement import Ended, extend_towards, settle_hold

@@ -6,11 +6,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
+from msgspec.structs import replace
 
 from channeling.alert_door import AlertDoor, LoggedAlerts
 from channeling.app import create_app

@@ -6,8 +6,9 @@ kind is ever taken for the other.
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
+
+from msgspec import Struct
 
 from channeling.auth.jws import decode_unverified, encode_signed
 from channeling.auth.token import MAX_CLOCK_AHEAD_S, is_project_id
@@ -21,8 +22,7 @@ MAX_NAME_CHARACTERS = 100  # as the actor of an order
 Role = Literal["viewer", "operator"]
 
 
-@dataclass(frozen=True, slots=True)
-class AdminClaims:
+class AdminClaims(Struct, frozen=True):
     """Who a verified admin token is for; `project_id` None: all projects. A viewer changes nothing."""
 
     name: str

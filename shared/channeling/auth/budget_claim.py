@@ -5,9 +5,10 @@ Source: `chucky-sdk` 0.2.0, `chucky/utils.py` (TokenBudget, create_budget).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, get_args
+
+from msgspec import Struct
 
 from channeling.errors import AuthenticationFailed
 from channeling.window_kind import WindowKind
@@ -24,8 +25,7 @@ _RFC3339 = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetClaim:
+class BudgetClaim(Struct, frozen=True):
     """What a token's user may spend per window; `window_start_s` is a start on the grid, Unix seconds."""
 
     limit_nanousd: int

@@ -11,8 +11,9 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.errors import AuthenticationFailed
 
@@ -20,8 +21,7 @@ MAX_TOKEN_BYTES = 8_192
 _BASE64URL = re.compile(rb"[A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedToken:
+class UnverifiedToken(Struct, frozen=True):
     """A token taken apart; nothing in it is known to be true before `is_signed_with` says so."""
 
     claims: Mapping[str, Any]

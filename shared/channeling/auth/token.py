@@ -7,8 +7,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.auth.budget_claim import LAST_S, BudgetClaim, read_budget
 from channeling.auth.jws import decode_unverified
@@ -23,8 +24,7 @@ _MAX_MODEL_CHARACTERS = 256
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenClaims:
+class TokenClaims(Struct, frozen=True):
     """What a verified token says; `models` is None when any model may be used."""
 
     user_id: str

@@ -7,7 +7,8 @@ its ceiling, and the time. Whether it was revoked is not: the hold's condition s
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.auth.token import TokenClaims
 
@@ -15,8 +16,7 @@ _MOST_TOKENS = 4_096
 _LONGEST_TOKEN = 2_048  # so that all of them are at most 8 MB
 
 
-@dataclass(frozen=True, slots=True)
-class _Verified:
+class _Verified(Struct, frozen=True):
     claims: TokenClaims
     secrets: Sequence[str]
     max_ai_microusd: int | None

@@ -1,21 +1,24 @@
 """What requests to AWS are signed with, and where it comes from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+from channeling.hidden_fields import repr_without
+
+
+class Credentials(Struct, frozen=True):
     """An access key, its secret, and the session token that temporary ones come with.
 
     `expires_s` is in seconds since the Unix epoch; None: they come without a date.
     """
 
     access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    secret_access_key: str
+    session_token: str | None = None
     expires_s: float | None = None
+    __repr__ = repr_without("secret_access_key", "session_token")
 
 
 class CredentialsSource(Protocol):

@@ -10,8 +10,9 @@ endpoints"; a test compares the addresses with those of botocore.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from channeling.aws.errors import AwsConfigurationError
 
@@ -32,8 +33,7 @@ _SUFFIXES = (
 _NO_FIPS_HOST_IN_GOVCLOUD = frozenset({("dynamodb", False), ("events", False), ("events", True)})
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A service of AWS that speaks JSON: what its API model says of it.
 
     `variable` is the end of AWS_ENDPOINT_URL_…; `target` comes before an operation's name in X-Amz-Target.
@@ -50,8 +50,7 @@ KMS = Service("kms", "KMS", "TrentService", "1.1")
 EVENTBRIDGE = Service("events", "EVENTBRIDGE", "AWSEvents", "1.1")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A service at an address: its URL, the host as the request names it, and the region that is signed for."""
 
     service: Service

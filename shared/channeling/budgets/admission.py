@@ -1,7 +1,8 @@
 """Admitting a request: one conditional write in the common case, and a bounded number of tries in the others."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.budgets.decide import (
     AdjustmentPending,
@@ -32,8 +33,7 @@ Reclaim = Callable[[Hold], Awaitable[None]]
 FinishAdjustment = Callable[[BudgetKey, Adjustment], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """The request is admitted. `limit` is the token's with any raise of the window, in nanodollars."""
 
     hold: Hold
@@ -41,8 +41,7 @@ class Held:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotHeld:
+class NotHeld(Struct, frozen=True):
     """The request is refused, and nothing is held. `limit` as for Held."""
 
     reason: Revoked | TooManyConcurrent | OverBudget

@@ -5,15 +5,15 @@ race, exactly one takes it across a mark, and no write is needed to know that a 
 """
 
 import hashlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.budgets.item import BudgetKey, WindowState
 
 MARKS_PERCENT = (50, 80, 100)
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetAlert:
+class BudgetAlert(Struct, frozen=True):
     """A budget has come to `percent` of its limit. Money in nanodollars, times in seconds since the epoch."""
 
     key: BudgetKey

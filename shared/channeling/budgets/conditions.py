@@ -4,13 +4,13 @@ DynamoDB's conditions cannot add, so what a clause compares with is computed fir
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from channeling.dynamodb import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """A piece of a ConditionExpression with the names and values it uses."""
 
     text: str
@@ -27,8 +27,7 @@ def all_of(*clauses: Clause) -> Clause:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class WindowAttributes:
+class WindowAttributes(Struct, frozen=True):
     """The attribute names of one of the two windows that an item holds."""
 
     start: str

@@ -1,13 +1,12 @@
 """Why a hold was refused: a pure reading of the item that stood in its way."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from channeling.budgets.item import Adjustment, BudgetItem, BudgetKey, WindowState
 from channeling.enforcement import Enforcement
 
 
-@dataclass(frozen=True, slots=True)
-class HoldAsk:
+class HoldAsk(Struct, frozen=True):
     """What a request asks of its user's budget. Money in nanodollars.
 
     `limit` is what its token says; `reserve` is what has to be left free beside the hold.
@@ -29,68 +28,58 @@ class HoldAsk:
         return self.limit - self.reserve
 
 
-@dataclass(frozen=True, slots=True)
-class Revoked:
+class Revoked(Struct, frozen=True):
     """The token was issued before the user's last revocation."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadyHeld:
+class AlreadyHeld(Struct, frozen=True):
     """Our own write had landed and its answer was lost: go on with it."""
 
     window: WindowState
 
 
-@dataclass(frozen=True, slots=True)
-class NoWindow:
+class NoWindow(Struct, frozen=True):
     """The user has no window yet: create it."""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowEnded:
+class WindowEnded(Struct, frozen=True):
     """The window, on the grid of `origin_s`, has ended: roll it."""
 
     window: WindowState
     origin_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class AdjustmentPending:
+class AdjustmentPending(Struct, frozen=True):
     """The window has ended with an operator's order not yet carried out: finish that before it is rolled."""
 
     adjustment: Adjustment
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiredHolds:
+class ExpiredHolds(Struct, frozen=True):
     """Holds of requests that died stand in the way: reclaim them."""
 
     holds: tuple[tuple[WindowState, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TooManyConcurrent:
+class TooManyConcurrent(Struct, frozen=True):
     """The user has as many requests in flight as the project allows."""
 
     in_flight: int
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """An operator raised this window's limit by `amount`: try with it."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class OverBudget:
+class OverBudget(Struct, frozen=True):
     """It does not fit: what is settled and held leaves too little."""
 
     window: WindowState
 
 
-@dataclass(frozen=True, slots=True)
-class NothingInTheWay:
+class NothingInTheWay(Struct, frozen=True):
     """Another request changed the item between: hold in the window that stands there now."""
 
 

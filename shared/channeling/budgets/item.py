@@ -10,8 +10,9 @@ adjusted (id)?                                                   the last one th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from channeling.budgets.hold_id import hold_started_s
 from channeling.dynamodb import Item, Value
@@ -19,8 +20,7 @@ from channeling.usage.record import RecordKind
 from channeling.window_kind import WindowKind
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetKey:
+class BudgetKey(Struct, frozen=True):
     """Whose budget, and of which kind: each window kind of a user is a budget of its own."""
 
     project_id: str
@@ -37,8 +37,7 @@ class BudgetKey:
         return {"pk": self.partition, "sk": self.kind}
 
 
-@dataclass(frozen=True, slots=True)
-class WindowState:
+class WindowState(Struct, frozen=True):
     """The money of one window, in nanodollars."""
 
     start_s: int
@@ -53,16 +52,14 @@ class WindowState:
         return self.committed - self.settled
 
 
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(Struct, frozen=True):
     """Money added to the limit for one window."""
 
     amount: int
     window_start_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustment(Struct, frozen=True):
     """An operator's order not yet carried out: money, with its sign, to be added to what is settled of a window."""
 
     adjustment_id: str
@@ -73,8 +70,7 @@ class Adjustment:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetItem:
+class BudgetItem(Struct, frozen=True):
     """A budget as it stands in the store. `window` is None where only a revocation or a raise was written.
 
     `token_limit` is what the token of the last hold said, in nanodollars, for people to see; admission looks at the

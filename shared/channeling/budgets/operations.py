@@ -6,7 +6,8 @@ was left half done carries on with what stands there, and each step happens once
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.budgets.correction import key_of_adjustment
 from channeling.budgets.hold_id import hold_started_s
@@ -32,8 +33,7 @@ class NoLiveWindow(OperationRefused):
     """There is no window to change: none yet, or it has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """Who wants a budget changed, and why. `order_id` is made by new_hold_id, new for each order."""
 
     order_id: str
@@ -45,8 +45,7 @@ class Order:
         _check_text("the reason", self.reason, MAX_REASON_CHARACTERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Adjusted:
+class Adjusted(Struct, frozen=True):
     """An adjustment's amount in nanodollars, with its sign, and the budget after it."""
 
     amount: int

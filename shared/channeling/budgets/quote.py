@@ -6,7 +6,9 @@ lead to. Output is the caller's `max_tokens`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import BuiltinTool, MessageRequest
@@ -29,8 +31,7 @@ COUNT_MARGIN_PERCENT, COUNT_MARGIN_TOKENS = 5, 1_000
 _LEAST_TOKENS_WORTH_COUNTING, _LEAST_SHARE_WORTH_COUNTING = 2 * COUNT_MARGIN_TOKENS, 10
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """The most a request can cost. Money in nanodollars, `output_rate` in nanodollars per million tokens."""
 
     input_tokens: int

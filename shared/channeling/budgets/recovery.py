@@ -12,8 +12,10 @@ the budget, recorded, and then applied, in this order; and it is only written do
 nothing was adjusted since that was looked up. A window does not give way to a third while one is written down.
 """
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.budgets.correction import correction_id, key_of_adjustment
 from channeling.budgets.item import Adjustment, BudgetItem
@@ -34,8 +36,7 @@ class RecoveryRefused(Exception):
     """The store and the line contradict each other, and nothing was changed; the message says in what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What the store says of a request: its user's budget, its bill, and the correction of that."""
 
     item: BudgetItem
@@ -43,30 +44,26 @@ class Seen:
     correction: UsageRecord | None
 
 
-@dataclass(frozen=True, slots=True)
-class EndHold:
+class EndHold(Struct, frozen=True):
     """No bill stands, and the hold does: put the record and settle, as the request would have."""
 
     hold: Hold
 
 
-@dataclass(frozen=True, slots=True)
-class SettleHold:
+class SettleHold(Struct, frozen=True):
     """The bill stands and so does the hold: whoever put the bill died before it settled."""
 
     hold: Hold
     cost: int
 
 
-@dataclass(frozen=True, slots=True)
-class FinishAdjustment:
+class FinishAdjustment(Struct, frozen=True):
     """Another order stands in the way, or this correction itself, half done: carry it out first."""
 
     adjustment: Adjustment
 
 
-@dataclass(frozen=True, slots=True)
-class Correct:
+class Correct(Struct, frozen=True):
     """The bill was an estimate: put the correction. `amount` ≤ 0 is given back; its window may be gone."""
 
     bill: UsageRecord
@@ -75,8 +72,7 @@ class Correct:
     window_is_gone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """There is nothing to do, and why."""
 
     reason: str
@@ -85,8 +81,7 @@ class Nothing:
 Step = EndHold | SettleHold | FinishAdjustment | Correct | Nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """What was done, or in a dry run would be. `bill` and `correction` are the records that stand after it.
 
     In a dry run they are those that stand before it, and `step` the first that is due.

@@ -5,7 +5,8 @@ made from the hold alone. The first one wins; the loser takes the cost found the
 wherever any of them dies, one bill is written and the budget settles at that one.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.budgets.decide import HoldAsk
 from channeling.budgets.hold_id import hold_started_s
@@ -19,8 +20,7 @@ from channeling.usage.store import UsageStore
 _MAX_SETTLE_TRIES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """A hold's end: the record that stands and the budget after it. `settled_here` is False where the hold was
     found settled: by another, or by ourselves with the answer lost."""
 

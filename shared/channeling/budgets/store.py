@@ -4,8 +4,9 @@ The conditions come from `conditions.py` alone. A refused write raises `Refused`
 `decide` reads. Nothing here loops or chooses: `admission.py` and `settlement.py` own the flow.
 """
 
-from dataclasses import dataclass
 from typing import get_args
+
+from msgspec import Struct
 
 from channeling.budgets.conditions import (
     CURRENT,
@@ -53,8 +54,7 @@ class Refused(Exception):
         self.item = item
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Money set aside for one request, in nanodollars, in the window that it was admitted in."""
 
     key: BudgetKey

@@ -6,13 +6,14 @@ and the limit that the request was admitted under.
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
+
+from msgspec import Struct
 
 from channeling.budgets.correction import key_of_adjustment
 from channeling.budgets.hold_id import hold_started_s
 from channeling.budgets.item import BudgetKey
-from channeling.usage.record import RecordKey, Status, UsageRecord
+from channeling.usage.record import RecordKey, Status, UsageRecord, record_fields
 from channeling.usage.token_counts import TokenCounts
 from channeling.window_kind import WindowKind
 
@@ -35,8 +36,7 @@ class LineInvalid(ValueError):
     """A line from which no request can be rebuilt; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsettled:
+class Unsettled(Struct, frozen=True):
     """A request whose end the store does not know. `record.cost` is the whole bill, in nanodollars.
 
     `limit` is what it was admitted under, None without a ceiling; 0 where the line does not say, so that nothing
@@ -59,7 +59,7 @@ class Unsettled:
 
 def unsettled_fields(record: UsageRecord, limit: int | None) -> dict[str, object]:
     """Return what the log line carries beside its message."""
-    return asdict(record) | {"limit": limit}
+    return record_fields(record) | {"limit": limit}
 
 
 def parse_unsettled(line: Mapping[str, Any]) -> Unsettled:
@@ -115,7 +115,7 @@ def _check_rest(line: Mapping[str, Any]) -> None:
 def _counts(stated: object) -> TokenCounts:
     if not isinstance(stated, dict):
         raise LineInvalid("counts is missing or no object")
-    known = {count.name for count in fields(TokenCounts)}
+    known = set(TokenCounts.__struct_fields__)
     unknown = sorted(str(name) for name in stated if name not in known)
     if unknown:
         raise LineInvalid(f"counts has {unknown[0][:64]!r}, which this version does not know")

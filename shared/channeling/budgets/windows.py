@@ -1,15 +1,15 @@
 """Budget windows: how an hour, a day, a week or a calendar month tiles time from an anchor. Pure."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from channeling.window_kind import WindowKind
 
 _FIXED_LENGTH_S: dict[WindowKind, int] = {"hour": 3_600, "day": 86_400, "week": 7 * 86_400}
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A half-open stretch of time: `start_s` ≤ t < `end_s`, in seconds since the epoch."""
 
     start_s: int
@@ -41,8 +41,7 @@ def _months_after(anchor: datetime, months: int) -> int:
     return int(first.replace(day=min(anchor.day, days_in_month)).timestamp())
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """A window together with the anchor (`origin_s`) of the grid that it lies on."""
 
     window: Window

@@ -9,9 +9,11 @@ once more after it, so that one whose outcome is "begun" is of a change that nob
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from channeling.budgets.operations import OperationRefused
 from channeling.clock import Clock
@@ -30,8 +32,7 @@ _MAX_DETAIL_CHARACTERS = 500
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True):
     """One change. `project_id` is "*" where it concerns all; `target` is a user, a provider, a price's id."""
 
     entry_id: str

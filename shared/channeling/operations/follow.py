@@ -6,7 +6,8 @@ for at every turn, and all the others now and then.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from channeling.budgets.hold_id import new_hold_id
 from channeling.operations.projects import read_project
@@ -20,8 +21,7 @@ LONG_LOOK_EVERY_TURNS = 20
 _AFTER_EVERY_KEY = "~"
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """The keys of records that were shown, by the second they began; those that cannot come again are let go."""
 
     keys: dict[RecordKey, int] = field(default_factory=dict)

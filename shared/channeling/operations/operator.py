@@ -1,15 +1,15 @@
 """Who gives an order, and what they may do."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from channeling.auth.admin_token import Role
 
 Via = Literal["api", "cli", "schedule"]
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """Who works on a deployment. `project_id` None: on all its projects; a viewer changes nothing."""
 
     name: str

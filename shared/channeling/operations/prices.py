@@ -1,6 +1,6 @@
 """Custom prices, of one project or of all: listed with what is wrong with them, set, removed."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from channeling.operations.operator import Operator
 from channeling.operations.projects import read_project
@@ -10,8 +10,7 @@ from channeling.pricing.price_rows import read_price_rows
 from channeling.projects.price_store import price_id, price_id_of
 
 
-@dataclass(frozen=True, slots=True)
-class PriceView:
+class PriceView(Struct, frozen=True):
     """A stored price; one that cannot be read has no `price`, and `reason` says why."""
 
     price_id: str

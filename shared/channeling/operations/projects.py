@@ -1,8 +1,10 @@
 """Projects: create, list, show, change, delete with a grace period, restore."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.auth.mint import new_hmac_secret
 from channeling.dynamodb import ConditionFailed
@@ -23,11 +25,10 @@ MAX_GRACE_S = 90 * 86_400
 _TRIES = 16
 _ID_BYTES = 8
 # What is set in a way of its own: a status by deleting, an end by deleting and restoring.
-_CHANGEABLE = frozenset(ProjectRules.__dataclass_fields__) - {"delete_at_ms"}
+_CHANGEABLE = frozenset(ProjectRules.__struct_fields__) - {"delete_at_ms"}
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectView:
+class ProjectView(Struct, frozen=True):
     """A project as operators see it: which secrets and keys it has, never their values."""
 
     project_id: str
@@ -40,8 +41,7 @@ class ProjectView:
     is_cap_reached: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedProject:
+class CreatedProject(Struct, frozen=True):
     """A new project, and its first HMAC secret, which is shown this once."""
 
     project_id: str

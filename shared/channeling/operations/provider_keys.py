@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from channeling.errors import UpstreamFailed
 from channeling.operations.operator import Operator
@@ -24,8 +25,7 @@ CHECK_TIMEOUT_S = 15.0
 CheckOutcome = Literal["accepted", "refused", "unclear"]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCheck:
+class KeyCheck(Struct, frozen=True):
     """What a provider says of a key, in a call that costs nothing; `status` None: it was not reached."""
 
     provider: Provider

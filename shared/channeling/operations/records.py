@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.operations.projects import read_project
 from channeling.operations.stores import Stores
@@ -23,8 +24,7 @@ _HOUR_S = 3_600
 _SORT_KEY = re.compile(r"[0-9a-z]{14}#[0-9a-z#]{1,60}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordSelection:
+class RecordSelection(Struct, frozen=True):
     """Which records are meant; None: any."""
 
     user_id: str | None = None
@@ -44,8 +44,7 @@ class RecordSelection:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPage:
+class RecordPage(Struct, frozen=True):
     """Some records, the newest first. `next_cursor` goes on after them, and may stand where none were found yet;
     None: there are no more."""
 
@@ -53,8 +52,7 @@ class RecordPage:
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where a page stopped: in an hour, after a sort key (None: at its end)."""
 
     hour: int

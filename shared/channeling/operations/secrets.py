@@ -1,6 +1,6 @@
 """A project's HMAC secrets: added and shown once, told apart by fingerprints, removed."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from channeling.auth.mint import new_hmac_secret
 from channeling.operations.operator import Operator
@@ -16,8 +16,7 @@ from channeling.projects.project_secrets import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AddedSecret:
+class AddedSecret(Struct, frozen=True):
     """A new HMAC secret, which is shown this once."""
 
     hmac_secret: str

@@ -1,7 +1,8 @@
 """The stores that operators work on, opened once, with the clock and chance that operations take."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.store import BudgetStore
@@ -17,8 +18,7 @@ from channeling.usage.store import UsageStore
 from channeling.usage.totals_reader import TotalsReader
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
+class Stores(Struct, frozen=True):
     """A deployment's stores; `randomness(n)` returns n random bytes."""
 
     dynamodb: DynamoDB

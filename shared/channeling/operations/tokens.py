@@ -1,7 +1,8 @@
 """Minting users' tokens, for tests and for programs that an operator starts: on calendar windows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.auth.mint import mint_token
 from channeling.budgets.windows import tile
@@ -18,8 +19,7 @@ MAX_LIFETIME_S = 30 * 86_400
 _FIRST_MONDAY_S = 4 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class MintedToken:
+class MintedToken(Struct, frozen=True):
     """A user's token, which is shown this once, and when it expires."""
 
     token: str

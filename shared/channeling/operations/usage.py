@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from channeling.operations.projects import read_project
 from channeling.operations.stores import Stores
@@ -18,8 +19,7 @@ __all__ = ["Bucket", "Selection", "Totals", "UsageReport", "hours_between", "rea
 Bucket = Literal["hour", "day"]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Which use is meant: all of a project, or that of one user, model (as it was used) or provider."""
 
     user_id: str | None = None
@@ -40,8 +40,7 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class UsageReport:
+class UsageReport(Struct, frozen=True):
     """The use from `from_s` to before `until_s` (whole hours). Series by the start of each bucket that has any; the
     others by name, the dearest first. A model is named "provider/model"; "" is what names none."""
 

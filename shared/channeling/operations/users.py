@@ -1,7 +1,8 @@
 """One user: their budgets as they stand, and what an operator does to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.budgets import operations as budget_operations
 from channeling.budgets.item import BudgetItem, BudgetKey
@@ -13,8 +14,7 @@ from channeling.operations.stores import Stores
 from channeling.window_kind import WindowKind
 
 
-@dataclass(frozen=True, slots=True)
-class UserView:
+class UserView(Struct, frozen=True):
     """A user's budgets, by kind of window; `revoked_before_ms` refuses tokens issued until then."""
 
     user_id: str

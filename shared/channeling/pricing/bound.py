@@ -1,7 +1,8 @@
 """The most that a request can cost before it is known what it will: the same rates as `cost`, at their dearest."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.pricing.model_price import (
     KINDS,
@@ -14,8 +15,7 @@ from channeling.pricing.model_price import (
 from channeling.usage.token_counts import BillingTerms
 
 
-@dataclass(frozen=True, slots=True)
-class PossibleTerms:
+class PossibleTerms(Struct, frozen=True):
     """Everything that this body and these headers can lead to.
 
     `service_tiers`, `speeds`: every value that may come back, spelled as in `BillingTerms`. `max_input_tokens`: the

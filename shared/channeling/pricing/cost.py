@@ -1,14 +1,14 @@
 """What a request cost: exact in whole numbers, rounded up once to the nanodollar."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.pricing.model_price import TOKENS_PER_RATE, ModelPrice, rates_of, surcharge_of
 from channeling.usage.token_counts import BillingTerms, TokenCounts
 
 
-@dataclass(frozen=True, slots=True)
-class BilledPart:
+class BilledPart(Struct, frozen=True):
     """What one model was counted for: most answers have one part, an advisor or a compaction adds another."""
 
     price: ModelPrice

@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, get_args
+
+from msgspec import Struct
 
 from channeling.pricing.model_price import UNLISTED_WEB_SEARCH_NANOUSD, ListedRates, ModelPrice, Step, Steps
 from channeling.provider import Provider
@@ -26,8 +27,7 @@ _RATE_KEYS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h
 _KEYS = ("model", "provider", "valid_from", *_RATE_KEYS)
 
 
-@dataclass(frozen=True, slots=True)
-class CustomPrice:
+class CustomPrice(Struct, frozen=True):
     """A price for one model, or for all whose names start with what stands before a final `*`.
 
     Rates are nanodollars per million tokens, `web_search` nanodollars per 1,000 searches. A cache rate of None is

@@ -1,13 +1,12 @@
 """The models that a provider serves today, as `GET /v1/models` shows them."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from channeling.pricing.price_table import PriceTable
 from channeling.provider import Provider
 
 
-@dataclass(frozen=True, slots=True)
-class ListedModel:
+class ListedModel(Struct, frozen=True):
     """A model that can be asked for: `context_window` in tokens, None where the price list does not say."""
 
     provider: Provider

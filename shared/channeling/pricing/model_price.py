@@ -3,8 +3,9 @@
 A rate is a whole number of nanodollars per million tokens: $3 per million is 3_000_000_000.
 """
 
-from dataclasses import dataclass, fields
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from channeling.provider import Provider
 from channeling.usage.token_counts import BillingTerms
@@ -31,8 +32,7 @@ GEO_SURCHARGE = (11, 10)
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """The rate of each kind of token, nanodollars per million tokens; every kind has one."""
 
     input: int
@@ -59,8 +59,7 @@ Steps = tuple[Step, ...]
 """Ascending; the first holds from the start, whatever its `above_tokens`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRates:
+class ListedRates(Struct, frozen=True):
     """Rates as a price list states them: stepped by total input; None where the list says nothing."""
 
     input: Steps | None = None
@@ -79,8 +78,7 @@ class ListedRates:
                 raise ValueError(f"steps of {kind} must be ascending and not empty")
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """Rates that replace the listed ones, kind by kind, under one service tier or speed."""
 
     rates: ListedRates
@@ -92,8 +90,7 @@ class Variant:
         return self.service_tier in (None, terms.service_tier) and self.speed in (None, terms.speed)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPrice:
+class ModelPrice(Struct, frozen=True):
     """The price of one model at one moment, with where it comes from.
 
     `source`: "default:<day>", "custom", "global", "ceiling" or "free". Of several variants that apply, the first
@@ -125,14 +122,14 @@ class ModelPrice:
         return self.web_search_nanousd == 0 and not any(
             step.rate
             for listing in listings
-            for kind in fields(listing)
-            for step in getattr(listing, kind.name) or ()
+            for kind in listing.__struct_fields__
+            for step in getattr(listing, kind) or ()
         )
 
 
 def flat_rates(rates: Rates) -> ListedRates:
     """Return rates that hold for every length of input."""
-    return ListedRates(**{kind.name: (Step(0, getattr(rates, kind.name)),) for kind in fields(rates)})
+    return ListedRates(**{kind: (Step(0, getattr(rates, kind)),) for kind in rates.__struct_fields__})
 
 
 def rates_of(price: ModelPrice, terms: BillingTerms, total_input_tokens: int) -> Rates:

@@ -1,7 +1,9 @@
 """Which price holds for a request: there is always one, and it is 0 only where somebody said so."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.pricing.custom_price import CustomPrice
 from channeling.pricing.model_price import UNLISTED_WEB_SEARCH_NANOUSD, ModelPrice, Rates, flat_rates
@@ -13,8 +15,7 @@ _FREE_SUFFIX = ":free"
 _FREE = Rates(0, 0, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class PriceBook:
+class PriceBook(Struct, frozen=True):
     """The prices of one project: its own, those for all projects, the default table, and a ceiling for the rest.
 
     Prices that cannot be read are kept beside those that can: `unreadable_for` finds where they may matter.
@@ -32,7 +33,7 @@ class PriceBook:
     openrouter_is_listed: bool = True
 
     def __post_init__(self) -> None:
-        zero = [rate.name for rate in fields(self.ceiling) if getattr(self.ceiling, rate.name) == 0]
+        zero = [rate for rate in self.ceiling.__struct_fields__ if getattr(self.ceiling, rate) == 0]
         if zero:
             raise ValueError(f"the ceiling price must be above 0, and its {zero[0]} rate is 0")
 

@@ -5,8 +5,9 @@ it was meant for have no price at all, while all others keep theirs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeGuard, get_args
+
+from msgspec import Struct
 
 from channeling.pricing.custom_price import MAX_VALID_FROM_S, CustomPrice, parse_custom_price
 from channeling.provider import Provider
@@ -15,8 +16,7 @@ _TABLE_KEYS = ("pk", "sk")
 _MAX_NAME_CHARACTERS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadablePrice:
+class UnreadablePrice(Struct, frozen=True):
     """A row that is no price. `model` is what it seems to be for: a name, or a prefix and `*`; None: nothing."""
 
     name: str
@@ -39,8 +39,7 @@ class UnreadablePrice:
         return CustomPrice(self.model or "", 0, 0, provider=self.provider, valid_from_s=self.valid_from_s)
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRows:
+class PriceRows(Struct, frozen=True):
     """The custom prices of one project, or of all."""
 
     prices: tuple[CustomPrice, ...] = ()

@@ -15,11 +15,11 @@ nanodollars per unit, or [number, [above total input tokens, number], …]. Null
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from channeling.pricing.match_rules import clause_matches, with_dashed_date
 from channeling.pricing.model_price import (
@@ -39,8 +39,7 @@ _MAX_NAME_CHARACTERS = 256
 _MAX_FOUND = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class TableModel:
+class TableModel(Struct, frozen=True):
     """A model as the table lists it, without its price."""
 
     provider: Provider
@@ -50,8 +49,7 @@ class TableModel:
     is_listed: bool
 
 
-@dataclass(slots=True)
-class PriceTable:
+class PriceTable(Struct):
     """The default prices of every provider, by model name and time."""
 
     baked_on: str

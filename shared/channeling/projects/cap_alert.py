@@ -1,11 +1,11 @@
 """A project has spent its cap of a calendar month: told once for each month and cap. Pure."""
 
 import hashlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class CapAlert:
+class CapAlert(Struct, frozen=True):
     """Money in nanodollars, the month from `start_s` to before `end_s` in seconds since the epoch."""
 
     project_id: str

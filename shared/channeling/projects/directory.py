@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from channeling.clock import Clock
 from channeling.dynamodb import Item
@@ -28,8 +29,7 @@ RETRY_MS = 1_000
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     project: Project
     sealed: SealedSecrets
     read_ms: int

@@ -1,15 +1,15 @@
 """What a project has spent in a calendar month, as the reconciler last added it up; read with the project."""
 
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from channeling.dynamodb import Item
 
 SPEND_SORT_KEY = "spend"
 
 
-@dataclass(frozen=True, slots=True)
-class MonthSpend:
+class MonthSpend(Struct, frozen=True):
     """A calendar month in UTC, from `start_s` to before `end_s`, and the nanodollars spent in it by `as_of_ms`.
 
     `counted_nanousd` is the part of the hours before `counted_until_hour` (since the epoch), which are final.

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Literal
 
+from msgspec import Struct, field
+
 from channeling.enforcement import Enforcement
+from channeling.hidden_fields import repr_without
 from channeling.pricing.price_rows import PriceRows
 from channeling.projects.month_spend import MonthSpend
 from channeling.provider import Provider
@@ -14,6 +16,8 @@ from channeling.provider import Provider
 ProjectStatus = Literal["active", "disabled"]
 
 # Also the set of ids that may reach a table key: no '#', which separates the parts of keys.
+# What no log shows.
+_SECRETS = ("hmac_secrets", "provider_keys")
 PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -25,8 +29,7 @@ def is_project_id(text: str) -> bool:
 _NO_PRICES = PriceRows()
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectRules:
+class ProjectRules(Struct, frozen=True):
     """What an operator sets of a project. None: as the deployment's settings say. Money in microdollars.
 
     `monthly_cap_microusd` is the most that all users together may spend in a calendar month (UTC). With
@@ -49,23 +52,23 @@ class ProjectRules:
     delete_at_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectSecrets:
+class ProjectSecrets(Struct, frozen=True):
     """What is stored encrypted: at most two HMAC secrets, each of them active, and the providers' keys."""
 
-    hmac_secrets: tuple[str, ...] = field(default=(), repr=False)
-    provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    hmac_secrets: tuple[str, ...] = ()
+    provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}))
+    __repr__ = repr_without(*_SECRETS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project(ProjectRules):
+class Project(ProjectRules, frozen=True, kw_only=True):
     """A project's rules, its secrets in the clear, its custom prices and what it has spent of late."""
 
     project_id: str
-    hmac_secrets: tuple[str, ...] = field(default=(), repr=False)
-    provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    hmac_secrets: tuple[str, ...] = ()
+    provider_keys: Mapping[Provider, str] = field(default_factory=lambda: MappingProxyType({}))
     prices: PriceRows = _NO_PRICES
     month_spend: MonthSpend | None = None
+    __repr__ = repr_without(*_SECRETS)
 
     @classmethod
     def of(
@@ -78,7 +81,7 @@ class Project(ProjectRules):
     ) -> "Project":
         """Join the parts as they are stored."""
         return cls(
-            **{rule.name: getattr(rules, rule.name) for rule in fields(ProjectRules)},
+            **{rule: getattr(rules, rule) for rule in ProjectRules.__struct_fields__},
             project_id=project_id,
             hmac_secrets=secrets.hmac_secrets,
             provider_keys=secrets.provider_keys,

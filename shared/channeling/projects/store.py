@@ -1,7 +1,8 @@
 """Projects in DynamoDB: one Query reads a project whole; secrets change under a version, so no change is lost."""
 
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, TransactionRefused, Update, Value
 from channeling.projects.cap_alert import CapAlert
@@ -26,16 +27,14 @@ from channeling.projects.project_items import (
 _PAGE_ITEMS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class SealedSecrets:
+class SealedSecrets(Struct, frozen=True):
     """A project's secrets, encrypted, with the version that the next write must name. Version 0: none yet."""
 
     version: int = 0
     ciphertext: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredProject:
+class StoredProject(Struct, frozen=True):
     """A project as the table holds it."""
 
     project_id: str

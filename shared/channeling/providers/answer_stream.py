@@ -1,14 +1,14 @@
 """What the pipeline sees of an answer while it streams, whatever the provider."""
 
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from channeling.errors import GatewayError
 from channeling.usage.token_counts import BillingTerms, TokenCounts
 
 
-@dataclass(slots=True)
-class Emitted:
+class Emitted(Struct):
     """How much the model has written so far: decoded text, thinking and tool input, as they are handed on.
 
     `ascii_bytes` counts ASCII characters, `non_ascii_chars` all others (code points); both only grow.
@@ -27,16 +27,14 @@ class Emitted:
             self.non_ascii_chars += len(text) - ascii_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StreamError:
+class StreamError(Struct, frozen=True):
     """The error that ended a stream: Anthropic's error type and the message."""
 
     error_type: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class SideUsage:
+class SideUsage(Struct, frozen=True):
     """Tokens that are billed beside the answer's own: an advisor model's, or those of a compaction.
 
     `model` is None where the request's own model was used. Source: `anthropic` 2.12.0,
@@ -48,8 +46,7 @@ class SideUsage:
     usage: TokenCounts
 
 
-@dataclass(slots=True)
-class AnswerFacts:
+class AnswerFacts(Struct):
     """What is known of an answer's bill and end so far.
 
     `usage` is None until the provider reported any; its `output_tokens` is a bill only if `output_is_final`.

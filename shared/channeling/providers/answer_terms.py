@@ -1,11 +1,11 @@
 """What the reader of an answer must know of the request that it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTerms:
+class AnswerTerms(Struct, frozen=True):
     """How one request's answer is to be written for its client.
 
     `model` is the name that the client asked for, echoed as `message.model`. `names` leads from each tool name that

@@ -7,18 +7,17 @@ identifies a person. Claude Code puts JSON with `account_uuid`, `device_id` and 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.providers.refusal import object_of, optional_text
 
 _SESSION_MARK = "_session_"
 
 
-@dataclass(frozen=True, slots=True)
-class CallerIdentity:
+class CallerIdentity(Struct, frozen=True):
     """Hashes of 64 characters, None for what the request does not say."""
 
     person: str | None = None

@@ -7,10 +7,10 @@ messages and in tool outputs alike (`openai` 3.54.0,
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.providers.names import short_name
 from channeling.providers.refusal import (
@@ -26,8 +26,7 @@ from channeling.providers.refusal import (
 Part = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ContentTerms:
+class ContentTerms(Struct, frozen=True):
     """What a model takes as content: images, files, and marks of where its prompt is to be cached."""
 
     takes_images: bool = True

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.errors import GatewayError, UpstreamFailed
 
@@ -13,16 +14,14 @@ _KEY = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{8,}")
 _DEFAULT_RETRY_AFTER_S = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(Struct, frozen=True):
     """The provider's error goes to the client as it came: status and body."""
 
     status: int
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """The client gets `error`; `original` is for the operator's log: no keys in it, at most 2,000 characters."""
 
     error: GatewayError

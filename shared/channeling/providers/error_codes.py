@@ -6,8 +6,10 @@ that is too long is said in Anthropic's words, since clients compact a conversat
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.errors import (
     GatewayError,
@@ -86,8 +88,7 @@ _TRY_AGAIN = re.compile(r"try again in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d
 LONGEST_WAIT_S = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class SaidError:
+class SaidError(Struct, frozen=True):
     """What a provider says of an error: words that a client may see, its code, type and parameter.
 
     `wait_s` is how long to wait, where the provider says so beside its headers and words.

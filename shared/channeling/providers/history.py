@@ -6,10 +6,10 @@ is the exception, and whether a signature carries any that may go back is the pr
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.providers.content_blocks import (
     ContentTerms,
@@ -30,8 +30,7 @@ ERROR_MARK = "[error] "
 NO_OUTPUT = "(no output)"
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryTerms:
+class HistoryTerms(Struct, frozen=True):
     """What of a history goes back to a model, and in which form.
 
     `reasoning_of` returns the item (`type: reasoning`) for what a block of thinking is signed with, None where

@@ -7,10 +7,10 @@ streamed is written then, so that an answer that comes whole takes the same way.
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
+from msgspec import Struct, field
 
 from channeling.errors import UpstreamFailed
 from channeling.providers.answer_stream import Emitted
@@ -101,8 +101,7 @@ class OutputItem:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """A call as the provider names it."""
 
     call_id: str
@@ -156,8 +155,7 @@ class FunctionCallItem(OutputItem):
             self.writes.append(("broken_tool_input", None))
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """A web search: `urls` is None where it failed; `titles` are of some of them."""
 
     item_id: str

@@ -1,8 +1,9 @@
 """What the pipeline asks of a provider: how to call it, and how to read its answers. No I/O in any of it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from channeling.errors import GatewayError
 from channeling.message_request import MessageRequest
@@ -13,8 +14,7 @@ from channeling.upstream import UpstreamRequest
 Headers = Iterable[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamTarget:
+class UpstreamTarget(Struct, frozen=True):
     """Where a call goes and as whom: base URL in the vendor's own convention, key, the model's upstream name.
 
     `held_rates`: the plain rates that a request is held at, in nanodollars per million tokens of input and of
@@ -27,8 +27,7 @@ class UpstreamTarget:
     held_rates: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WholeAnswer:
+class WholeAnswer(Struct, frozen=True):
     """An answer that came whole: the client's bytes, what it bills and how much the model wrote.
 
     With a `failure` there is no message, but the provider may have said what it bills all the same.
@@ -59,8 +58,7 @@ def no_second_try(status: int, body: bytes) -> UpstreamRequest | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageCall:
+class MessageCall(Struct, frozen=True):
     """The call that answers a request, what reads its answer, and what to send once more where it is refused."""
 
     request: UpstreamRequest

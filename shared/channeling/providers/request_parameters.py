@@ -1,8 +1,9 @@
 """Parameters of a request that every translated provider reads alike: system prompt, format, sampling, stops."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.providers.refusal import Place, invalid, list_of, object_of, text_of, unsupported
 from channeling.providers.schemas import fits_strict, object_schema
@@ -13,8 +14,7 @@ _REFUSED = ("billing_policy", "compaction", "container", "mcp_servers", "thread"
 _BILLING_HEADER = "x-anthropic-billing-header:"
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFormat:
+class OutputFormat(Struct, frozen=True):
     """A JSON schema for the answer's text, as one object at its root; `strict`: it fits OpenAI's strict mode."""
 
     schema: dict[str, Any]

@@ -1,11 +1,13 @@
 """Looking for stop sequences in text that comes in pieces, since the Responses API takes none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from channeling.hidden_fields import repr_without
 
 
-@dataclass(slots=True)
-class StopScan:
+class StopScan(Struct):
     """The scan of one text. What may be the beginning of a stop sequence is held back until that is known.
 
     The result does not depend on where the text is cut into pieces: of several sequences the one that is complete
@@ -14,7 +16,8 @@ class StopScan:
 
     stop_sequences: Sequence[str]
     matched: str | None = None
-    _held: str = field(default="", repr=False)
+    _held: str = ""
+    __repr__ = repr_without("_held")
 
     def take(self, piece: str) -> str:
         """Return what can be passed on; after `matched` is set nothing more can."""

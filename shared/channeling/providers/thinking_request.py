@@ -5,8 +5,9 @@ for both.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from channeling.providers.refusal import invalid, object_of
 
@@ -20,8 +21,7 @@ _THINKS = frozenset({"enabled", "adaptive", "between_tools"})
 _ADAPTIVE: Effort = "medium"
 
 
-@dataclass(frozen=True, slots=True)
-class ThinkingRequest:
+class ThinkingRequest(Struct, frozen=True):
     """`effort` is "none" for thinking that is disabled, and None where the model is left to decide.
 
     `asked`: thinking is wanted; `shown`: its text too.

@@ -1,8 +1,9 @@
 """The tools that the client runs, its own and those that Anthropic defines, and the choice among tools."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from channeling.providers.anthropic_tools import FUNCTIONS
 from channeling.providers.names import short_name
@@ -12,8 +13,7 @@ from channeling.providers.schemas import fits_strict, object_schema
 _CUSTOM = "custom"
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionTool:
+class FunctionTool(Struct, frozen=True):
     """A tool as a function. `client_name` is what the client calls it, `name` what every provider takes.
 
     `strict`: it was asked for, and the schema fits OpenAI's strict mode.
@@ -26,8 +26,7 @@ class FunctionTool:
     strict: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ToolChoice:
+class ToolChoice(Struct, frozen=True):
     """Which tool the model is to call. `name` (as it goes up) is there where `kind` is "tool"."""
 
     kind: Literal["auto", "any", "none", "tool"]

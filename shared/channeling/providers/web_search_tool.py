@@ -1,8 +1,9 @@
 """Anthropic's web search tool, read for the providers that search themselves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.providers.refusal import Place, invalid, list_of, object_of, optional_text
 
@@ -10,8 +11,7 @@ WEB_SEARCH = "web_search"
 _LOCATION_KEYS = ("city", "country", "region", "timezone")
 
 
-@dataclass(frozen=True, slots=True)
-class WebSearchTool:
+class WebSearchTool(Struct, frozen=True):
     """What the client asks of searches: whole domains to keep to or to leave out, where the user is, how many."""
 
     allowed_domains: tuple[str, ...] = ()

@@ -7,8 +7,9 @@ skips nothing for good, since each lap goes to the table's end and begins again 
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import cast, get_args
+
+from msgspec import Struct, field
 
 from channeling.budgets.item import BudgetItem, BudgetKey, budget_item
 from channeling.budgets.store import BudgetStore
@@ -25,8 +26,7 @@ MAX_FAILURES_IN_A_ROW = 5
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Something that a budget may be due for. `carry_out` returns how often it did it; again is harmless."""
 
     name: str
@@ -34,8 +34,7 @@ class Step:
     carry_out: Callable[[BudgetKey, BudgetItem, int], Awaitable[int]]
 
 
-@dataclass(slots=True)
-class Walked:
+class Walked(Struct):
     """What a walk did: by step, and the items that it could not put right (logged one by one); whose they are."""
 
     items: int = 0
@@ -45,8 +44,7 @@ class Walked:
     projects: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetWalk:
+class BudgetWalk(Struct, frozen=True):
     """Goes over the budgets table from where the last run stopped."""
 
     dynamodb: DynamoDB

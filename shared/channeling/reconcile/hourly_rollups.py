@@ -8,7 +8,8 @@ rollup of more records replaces one of fewer, never the other way round.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.budgets.hold_id import new_hold_id
 from channeling.clock import Clock
@@ -34,8 +35,7 @@ SETTLED_AFTER_S = 180
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class RolledUp:
+class RolledUp(Struct):
     """What a run did, and whether it stopped before all was done."""
 
     partitions: int = 0
@@ -49,8 +49,7 @@ class _OutOfTime(Exception):
     """The deadline has come: a partition that is half done is begun again by the next run."""
 
 
-@dataclass(frozen=True, slots=True)
-class HourlyRollups:
+class HourlyRollups(Struct, frozen=True):
     """Makes rollups until a deadline; the next run begins with the projects that this one did not come to."""
 
     usage: UsageStore

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.alert_door import AlertDoor
 from channeling.budgets.windows import Window, tile
@@ -31,8 +32,7 @@ _OPEN_HOURS = 2
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class MonthSpends:
+class MonthSpends(Struct, frozen=True):
     """Adds up the months of projects that have a cap."""
 
     projects: ProjectStore

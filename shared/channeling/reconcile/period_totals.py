@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from contextlib import aclosing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
@@ -24,8 +25,7 @@ from channeling.usage.totals import NOTHING, Rows, added, rows_of
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodTotalsMaker:
+class PeriodTotalsMaker(Struct, frozen=True):
     """Makes totals until a deadline; the next run goes on where this one stopped."""
 
     rollups: RollupReader

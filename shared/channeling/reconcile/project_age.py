@@ -1,7 +1,8 @@
 """Since when a project can have records: from where its rollups begin."""
 
 import logging
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
@@ -13,8 +14,7 @@ UNKNOWN_AGE_HOURS = 48
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectAge:
+class ProjectAge(Struct, frozen=True):
     """Looks it up in the projects table."""
 
     dynamodb: DynamoDB

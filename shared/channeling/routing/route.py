@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.errors import InvalidRequest
 from channeling.provider import Provider
@@ -25,8 +26,7 @@ _PROVIDER_NAMES: dict[Provider, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """Who answers. `requested_model` is the name asked for without a trailing `[1m]`: allow-lists and records
     use it. `upstream_model` is the name that the provider is sent: prices use it."""
 

@@ -8,8 +8,9 @@ them. Whoever reads them counts: that makes them exact, whichever of two runs wr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from channeling.dynamodb import DynamoDB, Item, Update
 from channeling.usage.period_totals import packed, unpacked
@@ -23,8 +24,7 @@ _BEFORE_EVERY_KEY = "0"
 _KEPT_S = 2 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTotals:
+class OpenTotals(Struct, frozen=True):
     """The use of a partition's records before a sort key, and how many items these are."""
 
     partition: RecordPartition

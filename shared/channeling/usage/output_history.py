@@ -8,7 +8,8 @@ from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from channeling.usage.output_sizes import OutputSizes, output_sizes
 
@@ -30,8 +31,7 @@ _LEAST_MS_FOR_A_SPEED = 1_000
 _Key = tuple[str, str]
 
 
-@dataclass(slots=True)
-class _Outputs:
+class _Outputs(Struct):
     """A model's answers in one project: the last that ended, whether by themselves, and those that run."""
 
     ended: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -118,8 +118,7 @@ class OutputHistory:
         return outputs
 
 
-@dataclass(slots=True)
-class _Values:
+class _Values(Struct):
     """The last values as they came, and in order: a stream asks for six percentiles, 7 µs each to sort."""
 
     as_they_came: deque[int] = field(default_factory=deque)

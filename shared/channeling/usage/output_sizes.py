@@ -7,16 +7,16 @@ Incomplete Observations").
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import sqrt
+
+from msgspec import Struct
 
 _NOTHING = 1e-9
 # An exponential distribution in four equal parts, each at its median: -ln(1 - p) of p = 1/8, 3/8, 5/8, 7/8.
 _TAIL = (0.134, 0.470, 0.981, 2.079)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSizes:
+class OutputSizes(Struct, frozen=True):
     """A distribution of output tokens: ascending (tokens, share) pairs, whose shares come to 1."""
 
     shares: tuple[tuple[int, float], ...]

@@ -9,10 +9,10 @@ period without use has no item: how far they are made is kept apart (`rollup_pro
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, cast
 
 import orjson
+from msgspec import Struct
 
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Update
 from channeling.usage.record import RETENTION_S
@@ -26,8 +26,7 @@ PROGRESS_PARTITION = "totals"
 _PART_BYTES = 300_000
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodTotals:
+class PeriodTotals(Struct, frozen=True):
     """The rows of the hour, or day, of this number since the epoch; `records` is how many records they are of."""
 
     period: int

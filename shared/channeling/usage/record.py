@@ -1,8 +1,10 @@
 """The usage record: what one request was billed, and the only place that says so. No prompt or answer text."""
 
 import hashlib
-from dataclasses import dataclass, field, fields
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from channeling.dynamodb import Item, Value
 from channeling.usage.token_counts import TokenCounts
@@ -15,8 +17,7 @@ Status = Literal["ok", "refused", "failed", "cancelled", "reclaimed"]
 RecordKind = Literal["request", "adjustment", "raise", "revocation", "correction"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RecordPartition:
+class RecordPartition(Struct, frozen=True, order=True):
     """The records of one hour (since the epoch) and one of 8 shards of a project."""
 
     project_id: str
@@ -29,8 +30,7 @@ class RecordPartition:
         return f"{self.project_id}#{self.hour}#{self.shard}"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordKey:
+class RecordKey(Struct, frozen=True):
     """Where the record of a hold lives: made from the hold alone, so that whoever ends it finds the same place."""
 
     pk: str
@@ -43,8 +43,7 @@ class RecordKey:
         return RecordPartition(project_id, int(hour), int(shard))
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
+class UsageRecord(Struct, frozen=True):
     """One request's bill. Money in nanodollars, times in milliseconds since the epoch.
 
     `cost` is what was taken from the budget; `uncollected` is what the provider billed beyond it. `estimated`
@@ -81,9 +80,8 @@ class UsageRecord:
     reason: str = ""
 
 
-_FIELDS = tuple(one.name for one in fields(UsageRecord))
-_PLAIN_FIELDS = tuple(name for name in _FIELDS if name not in ("key", "counts"))
-_COUNTS = tuple(one.name for one in fields(TokenCounts))
+_PLAIN_FIELDS = tuple(name for name in UsageRecord.__struct_fields__ if name not in ("key", "counts"))
+_COUNTS = TokenCounts.__struct_fields__
 
 
 def shard_of(project_id: str, user_id: str) -> int:
@@ -103,8 +101,8 @@ def record_key(project_id: str, user_id: str, kind: WindowKind, hold_id: str, st
 
 
 def record_fields(record: UsageRecord) -> dict[str, object]:
-    """Return a record by field, its key and counts as they are (`dataclasses.asdict` copies each part: 80 µs)."""
-    return {name: getattr(record, name) for name in _FIELDS}
+    """Return a record by field, its key and counts by theirs."""
+    return asdict(record) | {"key": asdict(record.key), "counts": asdict(record.counts)}
 
 
 def record_item(record: UsageRecord) -> Item:

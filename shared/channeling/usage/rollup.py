@@ -9,14 +9,15 @@ has a bound: kinds, statuses and the windows that one user has in an hour are fe
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import TypeVar, cast, get_args
+
+from msgspec import Struct, field
 
 from channeling.dynamodb import Item, Value
 from channeling.usage.record import RETENTION_S, RecordKind, RecordPartition, Status, UsageRecord
 from channeling.usage.token_counts import TokenCounts
 
-_COUNTS = tuple(count.name for count in fields(TokenCounts))
+_COUNTS = TokenCounts.__struct_fields__
 _FLAGS = ("estimated", "clamped", "cut")
 _Key = TypeVar("_Key")
 
@@ -25,8 +26,7 @@ class RecordInvalid(ValueError):
     """A record cannot be added up; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rollup:
+class Rollup(Struct, frozen=True):
     """The totals of one (project, hour, user, provider, model). Money in nanodollars, `hour` since the epoch.
 
     `records` counts all of them; `records_by_kind` and `cost_by_kind` tell what operators did (adjustments,
@@ -52,8 +52,7 @@ class Rollup:
     cost_by_window: Mapping[str, int]
 
 
-@dataclass(slots=True)
-class _Sum:
+class _Sum(Struct):
     records: int = 0
     records_by_kind: dict[RecordKind, int] = field(default_factory=dict)
     cost_by_kind: dict[RecordKind, int] = field(default_factory=dict)
@@ -138,10 +137,10 @@ def rollup_item(rollup: Rollup) -> Item:
         "expires_at": (rollup.partition.hour + 1) * 3_600 + RETENTION_S,
         "counts": {name: getattr(rollup.counts, name) for name in _COUNTS},
     }
-    for part in fields(Rollup):
-        if part.name not in ("partition", "counts"):
-            value = getattr(rollup, part.name)
-            item[part.name] = dict(value) if isinstance(value, Mapping) else value
+    for part in Rollup.__struct_fields__:
+        if part not in ("partition", "counts"):
+            value = getattr(rollup, part)
+            item[part] = dict(value) if isinstance(value, Mapping) else value
     return item
 
 
@@ -150,7 +149,7 @@ def rollup_from_item(item: Item) -> Rollup:
     project_id, _, hour, shard = str(item["pk"]).split("#")
     counts = cast(dict[str, int], item["counts"])
     values: dict[str, Value] = {
-        part.name: item[part.name] for part in fields(Rollup) if part.name not in ("partition", "counts")
+        part: item[part] for part in Rollup.__struct_fields__ if part not in ("partition", "counts")
     }
     return Rollup(
         partition=RecordPartition(project_id, int(hour), int(shard)),

@@ -6,8 +6,9 @@ From `since` on, all partitions of records before `open_from`, counted hour by h
 that were made after the last moment at which a record is written without a mark (`late_hours`).
 """
 
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Update
 from channeling.usage.record import SHARDS, RecordPartition
@@ -15,8 +16,7 @@ from channeling.usage.record import SHARDS, RecordPartition
 PARTITION = "rollups"  # no record's: those have a "#" in their pk
 
 
-@dataclass(frozen=True, slots=True)
-class RollupProgress:
+class RollupProgress(Struct, frozen=True):
     """One project's progress. `open_from` is the ordinal of the first partition that may still be written into."""
 
     project_id: str

@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Update, Value
 from channeling.usage.record import RecordPartition, usage_record
@@ -68,8 +69,7 @@ class RollupStore:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Tallied:
+class Tallied(Struct, frozen=True):
     """The sums of a partition's records, and how many could not be read; `early` and `early_items` are those of the
     items before a sort key, where one was given."""
 

@@ -1,10 +1,9 @@
 """What a provider billed for one request, in disjoint counts: no token is in two of them."""
 
-from dataclasses import dataclass, fields
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCounts:
+class TokenCounts(Struct, frozen=True):
     """Billable units by kind. Each is a whole number ≥ 0; `thinking_tokens` alone is a part of another
     (`output_tokens`), kept for the record and never priced.
 
@@ -38,11 +37,10 @@ class TokenCounts:
         )
 
 
-_COUNTS = tuple(count.name for count in fields(TokenCounts))
+_COUNTS = TokenCounts.__struct_fields__
 
 
-@dataclass(frozen=True, slots=True)
-class BillingTerms:
+class BillingTerms(Struct, frozen=True):
     """What beside the counts decides the price: values as Anthropic's `usage` object spells them.
 
     `service_tier`: standard | priority | batch; `speed`: standard | fast; `inference_geo`: such as "us", or None.

@@ -1,21 +1,21 @@
 """Sums of usage records as rows of numbers: quick to add up, small to keep."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
 from operator import add
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from channeling.usage.rollup import Rollup
 from channeling.usage.token_counts import TokenCounts
 
-COUNTS = tuple(count.name for count in fields(TokenCounts))
+COUNTS = TokenCounts.__struct_fields__
 
 Numbers = Sequence[int]
 """The fields of `Totals` in their order, then the token counts in theirs."""
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Struct):
     """Sums of usage records. Money in nanodollars: `cost` is what budgets were charged, `adjusted` what operators
     gave back or charged beside it (with a sign), `uncollected` what providers billed beyond it."""
 
@@ -41,7 +41,7 @@ class Totals:
         return totals
 
 
-_PLAIN = tuple(sums.name for sums in fields(Totals) if sums.name != "tokens")
+_PLAIN = tuple(sums for sums in Totals.__struct_fields__ if sums != "tokens")
 NOTHING: Numbers = (0,) * (len(_PLAIN) + len(COUNTS))
 
 

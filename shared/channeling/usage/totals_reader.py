@@ -9,7 +9,8 @@ Its sums are those of `RollupReader`: where an hour is being made anew, or was n
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.clock import Clock
 from channeling.dynamodb import DynamoDB
@@ -126,8 +127,7 @@ class TotalsReader:
         return [part for run in found for parts in run.values() for part in parts]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(Struct, frozen=True):
     """Which days and hours are read as totals, and which hours are live."""
 
     days: list[int]

@@ -1,9 +1,9 @@
 """Admission: a hold is one conditional write, refusals are named, and every way to go on is taken once."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.budgets.admission import Held, NotHeld
 from channeling.budgets.decide import OverBudget, Revoked, TooManyConcurrent

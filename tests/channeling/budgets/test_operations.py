@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import itertools
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.budgets.admission import Held, NotHeld
 from channeling.budgets.decide import AdjustmentPending, OverBudget, Revoked, decide

@@ -1,12 +1,12 @@
 """A quote bounds what a request can cost, and says what fits into what is left."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from channeling.budgets.quote import Quote, possible_terms, quote_request
 from channeling.errors import InvalidRequest

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.budgets.admission import Held
 from channeling.budgets.hold_id import new_hold_id

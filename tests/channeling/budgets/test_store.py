@@ -1,8 +1,7 @@
 """Each budget write is refused by its own condition, also where another writer came in between."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from channeling.budgets.admission import NotHeld
 from channeling.budgets.decide import HoldAsk, Revoked, TooManyConcurrent, WindowEnded, decide

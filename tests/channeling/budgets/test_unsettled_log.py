@@ -3,10 +3,10 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.budgets.item import BudgetKey
 from channeling.budgets.settlement import key_of_record

@@ -1,6 +1,5 @@
 """An operator's price is read exactly or refused with the key and the reason, and survives its store."""
 
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -129,8 +128,8 @@ def test_the_least_rate_is_below_all_listed_ones_and_above_all_of_them_by_the_to
         for price in prices
         if price is not None
         for listing in (price.listed, *(variant.rates for variant in price.variants))
-        for kind in fields(listing)
-        for step in getattr(listing, kind.name) or ()
+        for kind in listing.__struct_fields__
+        for step in getattr(listing, kind) or ()
         if step.rate
     }
     assert max(listed) // 10**6 < MIN_NANOUSD_PER_MTOK <= min(listed)

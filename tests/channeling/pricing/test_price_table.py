@@ -204,7 +204,7 @@ def test_nothing_of_the_source_is_imported_to_price_a_request() -> None:
         "import sys\n"
         "from channeling.pricing import allowances, bound, cost, custom_price, listing, price_book, price_table\n"
         "price_table.PriceTable.load().price_of('anthropic', 'claude-opus-5', 0)\n"
-        "heavy = {'genai_prices', 'pydantic', 'fastapi', 'boto3', 'cryptography', 'typer', 'rich', 'decimal'}\n"
+        "heavy = {'genai_prices', 'pydantic', 'fastapi', 'boto3', 'cryptography', 'typer', 'rich'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run(

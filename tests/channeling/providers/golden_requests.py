@@ -5,7 +5,7 @@ A case is a folder with `request.json` and either `upstream_request.json` and `r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def cases(provider: str, *, least: int) -> list[Case]:
 def readable(terms: AnswerTerms) -> dict[str, Any]:
     """Return what the answer's reader is told as in `request_terms.json`: without defaults and the estimate."""
     default = AnswerTerms(terms.model)
-    values = {name.name: getattr(terms, name.name) for name in fields(terms)}
+    values = {name: getattr(terms, name) for name in terms.__struct_fields__}
     return {
         name: _plain(value)
         for name, value in values.items()

@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from channeling.budgets.hold_id import new_hold_id
 from channeling.dynamodb import DynamoDB

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.alert_door import Alert
 from channeling.budgets.hold_id import new_hold_id

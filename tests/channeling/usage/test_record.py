@@ -1,8 +1,7 @@
 """Usage records: keyed by the hold alone, read back as they were put, and put only once."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from channeling.dynamodb import DynamoDB
 from channeling.tables import TableNames

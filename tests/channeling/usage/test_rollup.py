@@ -1,9 +1,9 @@
 """A rollup is the sum of the records it was made of, survives the store's form, and stays small."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.dynamodb import Item, to_attributes
 from channeling.usage.record import RETENTION_S, RecordPartition, UsageRecord, record_item, record_key

@@ -1,9 +1,9 @@
 """The records of an hour are read page by page, each once, however the pages fall; late puts leave a mark."""
 
 import logging
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from channeling.budgets.hold_id import new_hold_id
 from channeling.dynamodb import DynamoDB

@@ -1,7 +1,8 @@
 """The Anthropic provider as the pipeline sees it: byte-faithful both ways."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.message_request import MessageRequest
 from channeling.pricing.allowances import IMAGE_TOKENS
@@ -25,8 +26,7 @@ MESSAGES_PATH = "/v1/messages"
 COUNT_TOKENS_PATH = "/v1/messages/count_tokens"
 
 
-@dataclass(frozen=True, slots=True)
-class AnthropicReader:
+class AnthropicReader(Struct, frozen=True):
     """`AnswerReader` of the Anthropic Messages API: it needs to know nothing of the request but its id."""
 
     request_id: str

@@ -1,10 +1,10 @@
 """Servers that speak chat completions as the pipeline sees them: vLLM, Ollama, DeepSeek, Mistral and their like."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.errors import UpstreamFailed
 from channeling.message_request import MessageRequest
@@ -31,8 +31,7 @@ LEAST_REASONING_TOKENS = 1_024
 _LIGHT_EFFORTS = ("none", "minimal")
 
 
-@dataclass(frozen=True, slots=True)
-class ChatReader:
+class ChatReader(Struct, frozen=True):
     """`AnswerReader` of chat completions."""
 
     request_id: str

@@ -1,8 +1,9 @@
 """What differs in the answers of servers that speak chat completions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.errors import GatewayError
 from channeling.providers.chat_completions.errors import error_answer, stream_error
@@ -13,8 +14,7 @@ def _no_cost(usage: Mapping[str, Any]) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerDialect:
+class AnswerDialect(Struct, frozen=True):
     """How one kind of server says errors and costs.
 
     `error_answer(status, headers, body, api_key=…)` is of an error answer, `stream_error` of an error under the

@@ -1,8 +1,9 @@
 """What a server of chat completions takes beyond the common ground, and how it calls it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.providers.thinking_request import ThinkingRequest
 from channeling.providers.web_search_tool import WebSearchTool
@@ -13,8 +14,7 @@ def effort_alone(thinking: ThinkingRequest) -> Mapping[str, Any]:
     return {} if thinking.effort is None else {"reasoning_effort": thinking.effort}
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """One kind of server; the defaults are what every known one takes.
 
     `reasoning_of` returns keys of the body; `search_tool_of` a tool that the server itself runs, None for a server

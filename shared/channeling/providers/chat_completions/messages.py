@@ -8,8 +8,9 @@ results of all its calls right behind it, then one user message. `openai` 3.54.0
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from channeling.providers.chat_completions.call_signatures import with_signed_calls
 from channeling.providers.chat_completions.model_traits import ChatModelTraits
@@ -50,8 +51,7 @@ def content_of(parts: Sequence[Part]) -> str | list[Part]:
     return [_chat_part(part) for part in parts]
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(Struct):
     """What an assistant said, thought and called before anyone else had a turn."""
 
     texts: list[str] = field(default_factory=list)

@@ -4,11 +4,11 @@ A name that no rule knows is taken for one of a model that reasons and insists o
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ChatModelTraits:
+class ChatModelTraits(Struct, frozen=True):
     """One model.
 
     `reasons`: it may take parameters for reasoning. `user_after_tool`: a user message may follow the results of

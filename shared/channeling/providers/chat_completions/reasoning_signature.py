@@ -9,10 +9,10 @@ JSON>`; the version is part of the mark, and a signature of another version is n
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import orjson
+from msgspec import Struct
 
 from channeling.providers.thinking_signature import SIGNATURE_PREFIX
 
@@ -22,8 +22,7 @@ TextKey = Literal["reasoning", "reasoning_content"]
 """What servers call the text of reasoning: OpenRouter and vLLM `reasoning`, DeepSeek and most others the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class SealedReasoning:
+class SealedReasoning(Struct, frozen=True):
     """What of an answer's reasoning has to go back as it came, and the upstream name of the model that it is for.
 
     `details` are objects of `reasoning_details`, whole (the pieces of a stream put together). Where a server has

@@ -5,10 +5,11 @@ known to take it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest
@@ -37,8 +38,7 @@ _FORMAT_NAME = "answer"
 _REASONING_PER_TOKEN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(Struct, frozen=True):
     """The body to send, and what the reader of its answer must know."""
 
     body: dict[str, Any]

@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from channeling.providers.chat_completions.dialect import Dialect
 from channeling.providers.content_blocks import cache_control_of
@@ -23,8 +24,7 @@ from channeling.providers.web_search_tool import WEB_SEARCH, is_web_search, web_
 _TOOL_SEARCH = "tool_search_tool_"
 
 
-@dataclass(slots=True)
-class ToolSettings:
+class ToolSettings(Struct):
     """What a request's tools become: keys of the body, and what the answer's reader must know."""
 
     body: dict[str, Any] = field(default_factory=dict)

@@ -1,10 +1,10 @@
 """The OpenAI provider as the pipeline sees it: the Responses API, translated both ways."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.errors import UpstreamFailed
 from channeling.message_request import MessageRequest
@@ -41,8 +41,7 @@ _COUNTED_KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAIReader:
+class OpenAIReader(Struct, frozen=True):
     """`AnswerReader` of the Responses API."""
 
     request_id: str

@@ -7,15 +7,15 @@ and `openai` 3.54.0, `types/shared_params/reasoning.py`.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from channeling.providers.thinking_request import Effort
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelTraits:
+class ModelTraits(Struct, frozen=True):
     """One model. `efforts` are in rising order, and empty for a model that takes no `reasoning`."""
 
     efforts: tuple[Effort, ...]

@@ -1,15 +1,15 @@
 """Thinking and effort as OpenAI's reasoning, with the efforts that a model takes (`model_traits`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from channeling.providers.openai.model_traits import ModelTraits
 from channeling.providers.thinking_request import Effort, thinking_request_of
 
 
-@dataclass(slots=True)
-class ReasoningSettings:
+class ReasoningSettings(Struct):
     """The keys of the body, and whether thinking was asked for and its text is to be shown."""
 
     body: dict[str, Any] = field(default_factory=dict)

@@ -7,18 +7,17 @@ the mark, and a signature of another version is not ours to read.
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.providers.thinking_signature import SIGNATURE_PREFIX
 
 _MARK = f"{SIGNATURE_PREFIX}openai:1:"
 
 
-@dataclass(frozen=True, slots=True)
-class SealedReasoning:
+class SealedReasoning(Struct, frozen=True):
     """What of a reasoning item has to go back as it came: id, ciphertext and the texts of its summary.
 
     Source: `openai` 3.54.0, `types/responses/response_reasoning_item_param.py`: id and summary are required.

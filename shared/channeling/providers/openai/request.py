@@ -6,8 +6,9 @@ against this code and against the Anthropic SDK's types. Body: `openai` 3.54.0,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from channeling.errors import InvalidRequest
 from channeling.message_request import MessageRequest
@@ -34,8 +35,7 @@ from channeling.providers.request_parameters import (
 _FORMAT_NAME = "answer"
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(Struct, frozen=True):
     """The body to send, and what the reader of its answer must know."""
 
     body: dict[str, Any]

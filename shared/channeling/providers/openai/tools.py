@@ -5,8 +5,9 @@ parameter required, and the model invents values for them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from channeling.providers.refusal import Place, invalid, list_of, object_of, unsupported
 from channeling.providers.tool_definitions import ToolChoice, function_tool, kind_of_tool, tool_choice_of
@@ -16,8 +17,7 @@ from channeling.providers.web_search_tool import WEB_SEARCH, is_web_search, web_
 _TOOL_SEARCH = "tool_search_tool_"
 
 
-@dataclass(slots=True)
-class ToolSettings:
+class ToolSettings(Struct):
     """What a request's tools become: keys of the body, and what the answer's reader must know."""
 
     body: dict[str, Any] = field(default_factory=dict)

@@ -6,10 +6,11 @@ vendor said is in `metadata.raw`. How long to wait may stand in `metadata` alone
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from channeling.errors import GatewayError, PermissionDenied, RateLimited
 from channeling.providers.chat_completions.errors import (

@@ -7,10 +7,11 @@ thinking, cache marks, documents and server tools survive. What it says of `usag
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from channeling.errors import InvalidRequest, UpstreamFailed
 from channeling.message_request import MessageRequest
@@ -51,8 +52,7 @@ def is_native_model(model: str) -> bool:
     return _SLUG.match(model) is not None and not searches_unasked(model)
 
 
-@dataclass(frozen=True, slots=True)
-class NativeReader:
+class NativeReader(Struct, frozen=True):
     """`AnswerReader` of Anthropic's format as OpenRouter has it."""
 
     request_id: str

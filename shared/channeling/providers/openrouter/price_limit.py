@@ -5,14 +5,14 @@ says could be chosen, and the bill would be above what was held for it
 (openrouter.ai/docs/guides/routing/provider-selection, "Max price").
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _NANOUSD = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class PriceLimit:
+class PriceLimit(Struct, frozen=True):
     """Rates in nanodollars per million tokens. A rate of 0 stands for none: what is free is held at nothing."""
 
     input_rate: int

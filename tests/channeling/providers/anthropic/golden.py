@@ -1,10 +1,11 @@
 """The golden transcripts of the Anthropic API: what came over the wire, and what is to be read from it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec.structs import asdict
 
 from channeling.providers.answer_stream import AnswerFacts, Emitted, StreamError
 
