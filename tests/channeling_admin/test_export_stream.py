@@ -3,10 +3,10 @@
 import asyncio
 import sys
 import types
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from channeling.budgets.hold_id import new_hold_id
 from channeling.dynamodb import Item
