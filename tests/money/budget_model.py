@@ -108,12 +108,13 @@ class BudgetModel:
             if hold is not None and amount > hold.amount:
                 hold.amount = min(amount, hold.amount + max(0, limit - window.committed))
 
-    def stands_at(self, hold_id: str, amount: int) -> None:
-        """Take a hold at another amount, by one nanodollar: a write that may be on its way is to fail."""
+    def stands_at(self, hold_id: str, amount: int, *, asks: int) -> None:
+        """Take a hold at another amount, by one nanodollar for each time that it was asked for: a write that may be
+        on its way is to fail, and so is the one that was lost."""
         for window in self._open():
             hold = window.holds.get(hold_id)
             if hold is not None:
-                assert abs(hold.amount - amount) <= 1
+                assert abs(hold.amount - amount) <= asks
                 hold.amount = amount
 
     def lower(self, hold_id: str, amount: int) -> None:

@@ -207,7 +207,7 @@ class Budget(RuleBasedStateMachine):
         standing = self.standing(hold.hold_id)
         self.model.extend(hold.hold_id, wanted, request.limit)
         if standing is not None and (faults or in_doubt):
-            self.model.stands_at(hold.hold_id, standing)
+            self.model.stands_at(hold.hold_id, standing, asks=1 + len(faults))
 
     @rule(request=requests, to=AMOUNTS, fault=st.sampled_from(["none", "lost", "refused", "twice"]))
     def lower(self, request: Held, to: int, fault: str) -> None:
