@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from channeling.tables import TableNames
 from channeling_cli.failure import CommandFailed, ExitCode
 
@@ -42,7 +44,12 @@ def folder_to_write(environ: Mapping[str, str], here: Path) -> Path:
 
 def write_local_file(folder: Path, server: LocalServer) -> None:
     """Write the file in one step, over that of a server before; raise CommandFailed."""
-    content = {"form": _FORM, **asdict(server), "key_file": str(server.key_file)}
+    content = {
+        "form": _FORM,
+        **asdict(server),
+        "tables": structs.asdict(server.tables),
+        "key_file": str(server.key_file),
+    }
     draft = folder / f".{FILE}.{secrets.token_hex(8)}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
