@@ -59,7 +59,9 @@ async def fill(client: Any, month: Month) -> None:
 
     The rollups of hours that are final are written here, with BatchWriteItem too: the reconciler's own sums.
     """
-    create_tables(client, _NAMES)
+    store = open_lean_store(client.meta.endpoint_url)
+    await create_tables(store.tables_client, _NAMES)
+    await store.aclose()
     reconciled_s = month.until_s - _RECONCILED_EVERY_S
     final_until_hour = (reconciled_s - MARGIN_S - LATE_AFTER_S) // 3_600
     started = time.monotonic()

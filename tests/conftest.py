@@ -8,8 +8,8 @@ import pytest
 
 from channeling.dynamodb import DynamoDB
 from channeling.tables import TableNames
-from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB, start_embedded_dynamodb
+from tests.stand_ins.dynamodb_tables import create_tables
 from tests.stand_ins.lean_store import LeanOnItsOwnLoop
 
 _prefixes = (f"test-{number}" for number in itertools.count())

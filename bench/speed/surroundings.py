@@ -1,5 +1,6 @@
 """What a run measures once: DynamoDB's stand-in alone, and the cold import of the messages function."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import orjson
 from bench.speed.channeling import running_dynamodb
 from bench.speed.native import Load, press
 from bench.wire.processes import ROOT
+from channeling.dynamodb import Item
 from channeling.tables import TableNames
 from channeling_cli.create_tables import create_tables
-from channeling_cli.embedded_dynamodb import local_client
+from channeling_cli.lean_store import open_lean_store
 
 _IMPORTS = 8
 _PROGRAM = """
@@ -43,12 +45,8 @@ def store_figures(folder: Path, seconds: float) -> tuple[float, float]:
     """Return a hold's milliseconds at DynamoDB's stand-in, and how many a second it does, all on one core."""
     names = TableNames.with_prefix("alone")
     with running_dynamodb(folder) as port:
-        client = local_client(f"http://127.0.0.1:{port}")
-        create_tables(client, names)
+        asyncio.run(_make_budget(f"http://127.0.0.1:{port}", names))
         key = {"pk": {"S": "demo#user"}, "sk": {"S": "day"}}
-        item = {"window_end": {"N": "9"}, "committed": {"N": "0"}, "holds": {"M": {}}}
-        client.put_item(TableName=names.budgets, Item=key | item)
-        client.close()
         body = orjson.dumps({"TableName": names.budgets, "Key": key, **_HOLD})
         file = folder / "hold"
         head = (
@@ -59,6 +57,14 @@ def store_figures(folder: Path, seconds: float) -> tuple[float, float]:
         alone = press(port, Load(1, "Attributes", seconds=seconds, warm_up_s=0.2), [file])
         full = press(port, Load(16, "Attributes", seconds=seconds, warm_up_s=0.2), [file])
     return float(alone["latency_ms"]["p50"]), float(full["rps"])
+
+
+async def _make_budget(url: str, names: TableNames) -> None:
+    store = open_lean_store(url)
+    await create_tables(store.tables_client, names)
+    budget: Item = {"pk": "demo#user", "sk": "day", "window_end": 9, "committed": 0, "holds": {}}
+    await store.dynamodb.put(names.budgets, budget)
+    await store.aclose()
 
 
 def cold_import_ms() -> tuple[float, float]:

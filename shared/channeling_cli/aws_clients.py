@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from channeling.aws.errors import AwsError, AwsRefused, CredentialsUnavailable
 from channeling_cli.embedded_dynamodb import local_client
 from channeling_cli.failure import CommandFailed, ExitCode
 
@@ -33,7 +34,7 @@ def aws_client(
     """Return a client that uses the user's AWS configuration; raise CommandFailed when that does not do."""
     import botocore.session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, NoRegionError, ProfileNotFound
+    from botocore.exceptions import BotoCoreError
 
     try:
         session = botocore.session.Session(profile=profile)
@@ -43,38 +44,71 @@ def aws_client(
             endpoint_url=endpoint_url,
             config=Config(connect_timeout=5, read_timeout=15, max_pool_connections=64),
         )
-    except ProfileNotFound as error:
-        raise CommandFailed(
-            str(error), next_step="aws configure list-profiles shows the profiles there are"
-        ) from error
-    except NoRegionError as error:
-        raise CommandFailed(
-            "no AWS region is set", next_step="add --region REGION, the region that the stack is in"
-        ) from error
     except (BotoCoreError, ValueError) as error:
-        raise CommandFailed(f"the AWS configuration cannot be used: {error}") from error
+        raise _configuration_failure(error) from error
     return client
 
 
+def user_session() -> tuple[Any, str]:
+    """Return a botocore session with the user's AWS configuration, and its region or ""; raise CommandFailed."""
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = botocore.session.Session()
+        return session, session.get_config_variable("region") or ""
+    except (BotoCoreError, ValueError) as error:
+        raise _configuration_failure(error) from error
+
+
+def _configuration_failure(error: Exception) -> CommandFailed:
+    from botocore.exceptions import NoRegionError, ProfileNotFound
+
+    if isinstance(error, ProfileNotFound):
+        return CommandFailed(str(error), next_step="aws configure list-profiles shows the profiles there are")
+    if isinstance(error, NoRegionError):
+        return CommandFailed(
+            "no AWS region is set", next_step="add --region REGION, the region that the stack is in"
+        )
+    return CommandFailed(f"the AWS configuration cannot be used: {error}")
+
+
 def aws_failure(error: Exception, what: str) -> CommandFailed:
-    """Return what an exception of botocore means to somebody at a terminal."""
+    """Return what an exception of botocore or of the lean AWS client means to somebody at a terminal."""
+    if isinstance(error, AwsError):
+        if isinstance(error, CredentialsUnavailable):
+            return _no_credentials(error, what)
+        if isinstance(error, AwsRefused):
+            return _refused(error.code, error.message, what)
+        return _unanswered(error, what)
     from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError, SSOError
 
     if isinstance(error, NoCredentialsError | CredentialRetrievalError | SSOError):
-        return CommandFailed(
-            f"{what}: no AWS credentials can be used ({error})",
-            next_step="sign in (aws sso login, or aws configure) or name a profile: --profile NAME",
-            exit_code=ExitCode.UNREACHABLE,
-        )
+        return _no_credentials(error, what)
     if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        text = str(error.response.get("Error", {}).get("Message", ""))
-        expired = "Expired" in code or code in ("UnrecognizedClientException", "InvalidClientTokenId")
-        return CommandFailed(
-            f"{what}: AWS refused it: {code}: {text}",
-            next_step="sign in again: the AWS credentials are no longer valid" if expired else "",
-            exit_code=ExitCode.UNREACHABLE,
-        )
+        refusal = error.response.get("Error", {})
+        return _refused(str(refusal.get("Code", "")), str(refusal.get("Message", "")), what)
+    return _unanswered(error, what)
+
+
+def _no_credentials(error: Exception, what: str) -> CommandFailed:
+    return CommandFailed(
+        f"{what}: no AWS credentials can be used ({error})",
+        next_step="sign in (aws sso login, or aws configure) or name a profile: --profile NAME",
+        exit_code=ExitCode.UNREACHABLE,
+    )
+
+
+def _refused(code: str, text: str, what: str) -> CommandFailed:
+    expired = "Expired" in code or code in ("UnrecognizedClientException", "InvalidClientTokenId")
+    return CommandFailed(
+        f"{what}: AWS refused it: {code}: {text}",
+        next_step="sign in again: the AWS credentials are no longer valid" if expired else "",
+        exit_code=ExitCode.UNREACHABLE,
+    )
+
+
+def _unanswered(error: Exception, what: str) -> CommandFailed:
     return CommandFailed(
         f"{what}: {error}", next_step="check the network, and --region", exit_code=ExitCode.UNREACHABLE
     )

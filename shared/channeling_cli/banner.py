@@ -2,12 +2,12 @@
 
 import os
 import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.panel import Panel
-from rich.text import Text
+from channeling_cli.output import is_written_plainly
 
 MODEL, OPENAI_MODEL = "claude-sonnet-4-5-20250929", "gpt-5.2"
 
@@ -43,59 +43,99 @@ def command_to_type(program: str, here: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Text whose parts have styles of Rich's."""
+
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(text for text, _ in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Text in a box."""
+
+    title: str
+    text: str
+
+
 def print_banner(banner: Banner) -> None:
     """Print it on standard output; long lines are left whole, to be pasted."""
+    blocks = _blocks(banner)
+    lines = [line for block in blocks if isinstance(block, _Lines) for line in block.text.split("\n")]
+    if any(isinstance(block, _Box) for block in blocks) or not is_written_plainly(lines, sys.stdout):
+        _print_styled(blocks)
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def _print_styled(blocks: Sequence[_Lines | _Box]) -> None:
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
     console = Console(soft_wrap=True, highlight=False)
-    console.print(Text.assemble(("Channeling listens on ", "bold"), (banner.base_url, "bold cyan")))
-    for notice in _notices(banner):
-        console.print(notice)
+    for block in blocks:
+        if isinstance(block, _Box):
+            console.print(Panel(block.text, title=block.title, border_style="yellow", expand=False))
+        else:
+            console.print(Text.assemble(*block.parts))
+
+
+def _blocks(banner: Banner) -> list[_Lines | _Box]:
+    blocks: list[_Lines | _Box] = [
+        _Lines((("Channeling listens on ", "bold"), (banner.base_url, "bold cyan"))),
+        *_notices(banner),
+    ]
     for title, snippet in _snippets(banner):
-        console.print(Text(f"\n{title}", style="bold"))
-        console.print(Text(snippet))
-    console.print(Text("\nIn a second terminal, in this folder:", style="bold"))
+        blocks += [_line(f"\n{title}", "bold"), _line(snippet)]
+    blocks.append(_line("\nIn a second terminal, in this folder:", "bold"))
     for arguments in ("token mint --user ana --budget 1 --window day", "key set anthropic", "doctor"):
-        console.print(Text(f"  {banner.command} {arguments}"))
-    console.print(Text("\nCtrl-C stops it."))
+        blocks.append(_line(f"  {banner.command} {arguments}"))
+    return [*blocks, _line("\nCtrl-C stops it.")]
 
 
-def _notices(banner: Banner) -> list[Text | Panel]:
-    notices: list[Text | Panel] = []
+def _line(text: str, style: str = "") -> _Lines:
+    return _Lines(((text, style),))
+
+
+def _notices(banner: Banner) -> list[_Lines | _Box]:
+    notices: list[_Lines | _Box] = []
     if banner.is_demo:
         notices.append(
-            Panel(
+            _Box(
+                "DEMO UPSTREAM",
                 "No provider key is set: the built-in DEMO answers, not a model.\n"
                 "For real answers: stop, export ANTHROPIC_API_KEY=…, start again;\n"
                 f"or leave it running and: {banner.command} key set anthropic",
-                title="DEMO UPSTREAM",
-                border_style="yellow",
-                expand=False,
             )
         )
     if banner.missing_key is not None:
         notices.append(
-            Text(
+            _line(
                 f"{banner.missing_key} is not set, though CHANNELING_ANTHROPIC_BASE_URL is: Anthropic models "
                 f"answer 400 until it is, or until: {banner.command} key set anthropic",
-                style="yellow",
+                "yellow",
             )
         )
     if banner.provider_names and not banner.is_demo:
-        notices.append(Text(f"Providers with a key: {', '.join(banner.provider_names)}"))
-    notices.append(Text(f"The token below is good for 24 hours and ${banner.budget_usd} a day."))
+        notices.append(_line(f"Providers with a key: {', '.join(banner.provider_names)}"))
+    notices.append(_line(f"The token below is good for 24 hours and ${banner.budget_usd} a day."))
     if banner.lasting_store_url is None:
         notices.append(
-            Text(
+            _line(
                 "The store is in memory: projects, keys, budgets and usage are lost at exit. "
                 "To keep them, set AWS_ENDPOINT_URL_DYNAMODB to a DynamoDB.",
-                style="dim",
+                "dim",
             )
         )
     else:
         notices.append(
-            Text(
-                f"The store is the DynamoDB at {banner.lasting_store_url}: nothing is lost at exit.",
-                style="dim",
-            )
+            _line(f"The store is the DynamoDB at {banner.lasting_store_url}: nothing is lost at exit.", "dim")
         )
     return notices
 

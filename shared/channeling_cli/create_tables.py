@@ -1,22 +1,64 @@
-"""Making the tables where no CloudFormation stack does: on one machine and in tests."""
+"""Making the tables where no CloudFormation stack does: for a server on one machine.
 
-from typing import Any
+Source: Amazon DynamoDB API Reference, CreateTable (an existing table is ResourceInUseException) and DescribeTable
+(which is eventually consistent: a table may not be found just after it was made).
+"""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+
+from channeling.aws.errors import AwsRefused
+from channeling.aws.json_client import JsonClient
 from channeling.tables import TableNames, create_table_arguments
+from channeling_cli.failure import CommandFailed, ExitCode
+
+_PAUSE_S = 1.0
+_LOOKS = 60
 
 
-def create_tables(client: Any, names: TableNames) -> list[str]:
+async def create_tables(
+    client: JsonClient, names: TableNames, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> list[str]:
     """Create the tables that are missing and return their names; wait until each can be written to.
 
-    `client` is botocore's low-level DynamoDB client. What it raises is passed on, but for "exists already".
+    Raises AwsError, and CommandFailed for a table that cannot be used a minute later.
     """
-    created = []
+    created: list[str] = []
     for arguments in create_table_arguments(names):
         try:
-            client.create_table(**arguments)
-        except client.exceptions.ResourceInUseException:
-            continue
-        created.append(arguments["TableName"])
+            await client.call("CreateTable", orjson.dumps(arguments))
+        except AwsRefused as error:
+            if error.code != "ResourceInUseException":
+                raise
+        else:
+            created.append(arguments["TableName"])
     for name in created:
-        client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        await _wait_until_active(client, name, sleep)
     return created
+
+
+async def _wait_until_active(
+    client: JsonClient, name: str, sleep: Callable[[float], Awaitable[None]]
+) -> None:
+    for look in range(_LOOKS):
+        if look:
+            await sleep(_PAUSE_S)
+        if await _is_active(client, name):
+            return
+    raise CommandFailed(
+        f"DynamoDB is still making the table {name}",
+        next_step="start again in a few minutes",
+        exit_code=ExitCode.UNREACHABLE,
+    )
+
+
+async def _is_active(client: JsonClient, name: str) -> bool:
+    try:
+        answer = await client.call("DescribeTable", orjson.dumps({"TableName": name}))
+    except AwsRefused as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        return False
+    return bool(answer["Table"]["TableStatus"] == "ACTIVE")

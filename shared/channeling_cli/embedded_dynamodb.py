@@ -4,7 +4,6 @@
 it listens, and ends when its standard input closes, so it never outlives the process that started it.
 """
 
-import argparse
 import functools
 import io
 import json
@@ -175,6 +174,8 @@ def _exit_with_parent() -> None:
 
 def main() -> None:
     """Run the child process."""
+    import argparse  # not at the top: only the child has arguments
+
     parser = argparse.ArgumentParser(prog="python -m channeling_cli.embedded_dynamodb", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
     port: int = parser.parse_args().port

@@ -7,23 +7,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from channeling.botocore_dynamodb import BotocoreDynamoDB
+from channeling.aws.errors import AwsError
 from channeling.projects.cipher import Cipher
 from channeling.projects.key_file_cipher import open_key_file
 from channeling.projects.kms_cipher import KmsCipher
 from channeling.projects.project import ProjectRules, ProjectSecrets
 from channeling.projects.store import ProjectStore
+from channeling.provider import Provider
 from channeling.tables import TableNames
 from channeling.window_kind import WindowKind
-from channeling_cli.aws_clients import aws_failure, dynamodb_client
+from channeling_cli.aws_clients import aws_failure
 from channeling_cli.calendar_token import mint_calendar_token
 from channeling_cli.create_tables import create_tables
 from channeling_cli.demo_project import DEMO_KEY, DEMO_PROJECT_ID, ensure_demo_project, environment_keys
 from channeling_cli.embedded_dynamodb import ENVIRONMENT, local_client, start_embedded_dynamodb
+from channeling_cli.lean_store import STORE_VARIABLE, LeanStore, open_lean_store
 
-STORE_VARIABLE = "AWS_ENDPOINT_URL_DYNAMODB"
 ANTHROPIC_URL_VARIABLE = "CHANNELING_ANTHROPIC_BASE_URL"
 KEY_FILE = "secrets.key"
 TABLES = TableNames.with_prefix("channeling")
@@ -35,7 +35,6 @@ class LocalBackend:
 
     dynamodb_endpoint_url: str
     is_embedded: bool
-    dynamodb: BotocoreDynamoDB
     cipher: Cipher
     key_file: Path | None
     kms_key_id: str | None
@@ -108,9 +107,6 @@ def start_local_backend(
             embedded = start_embedded_dynamodb()
             closing.callback(embedded.close)
             endpoint_url = embedded.endpoint_url
-        client = dynamodb_client(endpoint_url)
-        dynamodb = BotocoreDynamoDB(client)
-        closing.callback(dynamodb.close)
         key_file = kms_key_id = None
         cipher: Cipher
         if folder is not None:
@@ -121,23 +117,27 @@ def start_local_backend(
             closing.callback(kms.close)
             kms_key_id = str(kms.create_key()["KeyMetadata"]["KeyId"])
             cipher = KmsCipher(kms, kms_key_id)
-        _create_tables(client, endpoint_url)
-        opened = asyncio.run(
-            ensure_demo_project(
-                ProjectStore(dynamodb, TABLES.projects),
-                cipher,
-                keys,
-                demo_allowed=not environ.get(ANTHROPIC_URL_VARIABLE, "").strip(),
-                now_ms=time.time_ns() // 1_000_000,
-            )
-        )
-        yield LocalBackend(endpoint_url, not lasting_url, dynamodb, cipher, key_file, kms_key_id, opened)
+        demo_allowed = not environ.get(ANTHROPIC_URL_VARIABLE, "").strip()
+        opened = asyncio.run(_prepare(endpoint_url, cipher, keys, demo_allowed=demo_allowed))
+        yield LocalBackend(endpoint_url, not lasting_url, cipher, key_file, kms_key_id, opened)
 
 
-def _create_tables(client: Any, endpoint_url: str) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError
-
+async def _prepare(
+    endpoint_url: str, cipher: Cipher, keys: Mapping[Provider, str], *, demo_allowed: bool
+) -> ProjectSecrets:
+    """Make the tables and the demo project, over connections of this event loop's own."""
+    store = open_lean_store(endpoint_url)
     try:
-        create_tables(client, TABLES)
-    except (BotoCoreError, ClientError) as error:
+        await _create_tables(store, endpoint_url)
+        projects = ProjectStore(store.dynamodb, TABLES.projects)
+        now_ms = time.time_ns() // 1_000_000
+        return await ensure_demo_project(projects, cipher, keys, demo_allowed=demo_allowed, now_ms=now_ms)
+    finally:
+        await store.aclose()
+
+
+async def _create_tables(store: LeanStore, endpoint_url: str) -> None:
+    try:
+        await create_tables(store.tables_client, TABLES)
+    except AwsError as error:
         raise aws_failure(error, f"the tables cannot be made in the DynamoDB at {endpoint_url}") from error

@@ -1,47 +1,30 @@
-"""`channeling serve`: the gateway on one machine, with its store, a demo project and a token to try it with."""
+"""`channeling serve` as Typer describes it, helps with it, and reads it where it is not plain."""
 
-import logging
 import os
-import secrets
-import signal
-import socket
-import sys
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from channeling.json_logs import ReadableFormatter
-from channeling.settings import MAX_REQUEST_S_LIMIT, Settings
-from channeling_cli.amounts import microdollars, usd_text
-from channeling_cli.banner import Banner, command_to_type, print_banner
-from channeling_cli.demo_project import KEY_VARIABLES
-from channeling_cli.listening_socket import base_url_of, listening_socket
-from channeling_cli.local import ANTHROPIC_URL_VARIABLE, LocalBackend, start_local_backend
-from channeling_cli.local_file import (
-    HOME_VARIABLE,
-    LocalServer,
-    folder_to_write,
-    remove_local_file,
-    write_local_file,
-)
+from channeling.settings import MAX_REQUEST_S_LIMIT
+from channeling_cli.amounts import microdollars
+from channeling_cli.local_file import HOME_VARIABLE
 from channeling_cli.options import AsJson
-from channeling_cli.output import print_json, print_line
-
-if TYPE_CHECKING:
-    from channeling.doors import Doors
-
-BUDGET_VARIABLE = "CHANNELING_DEMO_BUDGET_USD"
-DEMO_USER = "demo-user"
-RECONCILE_PERIOD_S = 60.0
+from channeling_cli.serve_options import (
+    BUDGET_VARIABLE,
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    MAX_PORT,
+    ServeOptions,
+    budget_text,
+)
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = DEFAULT_HOST,
+    port: Annotated[
+        int, typer.Option(min=0, max=MAX_PORT, help="The port; 0 takes a free one.")
+    ] = DEFAULT_PORT,
     max_request_seconds: Annotated[
         int | None,
         typer.Option(min=1, max=MAX_REQUEST_S_LIMIT, help="The longest a request may take (default: 900)."),
@@ -53,151 +36,8 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Run Channeling on this machine until Ctrl-C."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(ReadableFormatter())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    environ = dict(os.environ)
-    if max_request_seconds is not None:
-        environ["CHANNELING_MAX_REQUEST_SECONDS"] = str(max_request_seconds)
-    budget_microusd = microdollars(environ.get(BUDGET_VARIABLE, "").strip() or "5", BUDGET_VARIABLE)
-    folder = data.absolute() if data is not None else folder_to_write(environ, Path.cwd())
-    _end_on_signals()
-    try:
-        with (
-            listening_socket(host, port) as listener,
-            start_local_backend(environ, folder=folder) as backend,
-        ):
-            _serve(listener, backend, environ, folder, budget_microusd, as_json=as_json)
-    except KeyboardInterrupt:
-        pass  # uvicorn raises the signal again that ended it; whether that comes through depends on the moment
-    print_line("stopped", style="dim", to_stderr=True)
+    # Not at the top: help and completion need none of it.
+    from channeling_cli.serve_gateway import serve_gateway
 
-
-def _serve(
-    listener: socket.socket,
-    backend: LocalBackend,
-    environ: Mapping[str, str],
-    folder: Path,
-    budget_microusd: int,
-    *,
-    as_json: bool,
-) -> None:
-    # Not at the top: `channeling token mint` and the like need none of it, and start twice as fast without.
-    from channeling.app import create_app
-    from channeling.garbage import spare_what_stays
-    from channeling.reconcile.run import reconcile_every
-    from channeling_cli.admin_mount import with_admin
-    from channeling_cli.server import serve_until_stopped
-
-    base_url = base_url_of(listener)
-    token = backend.mint(DEMO_USER, budget_microusd)
-    doors, close = _open_doors(backend)
-    settings = _settings(environ, backend)
-    served = with_admin(create_app(settings, doors), settings, doors, folder, base_url)
-    spare_what_stays()
-
-    def announce() -> None:
-        write_local_file(folder, _local_server(base_url, backend, settings))
-        if as_json:
-            print_json(
-                {
-                    "base_url": base_url,
-                    "project_id": backend.project_id,
-                    "hmac_secret": backend.hmac_secret,
-                    "token": token,
-                    "dashboard_url": served.page_url,
-                    "admin_token": served.admin_token,
-                }
-            )
-        else:
-            budget_usd = usd_text(budget_microusd)
-            print_banner(_banner(base_url, token, budget_usd, served.signed_in_url, backend, environ))
-
-    try:
-        healing = partial(reconcile_every, RECONCILE_PERIOD_S, doors.dynamodb, settings, doors.clock)
-        serve_until_stopped(
-            served.app, listener, when_ready=announce, when_stopped=close, in_background=healing
-        )
-    finally:
-        remove_local_file(folder, os.getpid())
-
-
-def _open_doors(backend: LocalBackend) -> tuple["Doors", Callable[[], Awaitable[None]]]:
-    """Return doors for the server's event loop, and what closes them."""
-    from channeling.clock import SystemClock
-    from channeling.doors import Doors
-    from channeling.upstream import HttpUpstream, UpstreamClient
-    from channeling_cli.demo_switch import UpstreamWithDemo
-    from channeling_cli.lean_store import open_lean_store
-
-    upstream: UpstreamClient = HttpUpstream()
-    if backend.is_demo:
-        from channeling_cli.demo_upstream import DemoUpstream
-
-        upstream = UpstreamWithDemo(upstream, DemoUpstream())
-    store = open_lean_store(backend.dynamodb_endpoint_url)
-
-    async def close() -> None:
-        await upstream.aclose()
-        await store.aclose()
-
-    return Doors(store.dynamodb, backend.cipher, upstream, SystemClock(), secrets.token_bytes), close
-
-
-def _settings(environ: Mapping[str, str], backend: LocalBackend) -> Settings:
-    # The store is near and mostly idle: a change made in another terminal is to hold for the very next request.
-    defaults = {"CHANNELING_PROJECT_CACHE_MILLISECONDS": "250"}
-    # A KMS key that is set for other commands is not this server's: its secrets are sealed with its own key file.
-    own = {name: value for name, value in environ.items() if name != "CHANNELING_KMS_KEY_ID"}
-    return Settings.from_environ(defaults | own | backend.gateway_environ())
-
-
-def _local_server(base_url: str, backend: LocalBackend, settings: Settings) -> LocalServer:
-    assert backend.key_file is not None  # noqa: S101 - `serve` always gives the backend a folder
-    return LocalServer(
-        process_id=os.getpid(),
-        base_url=base_url,
-        dynamodb_endpoint_url=backend.dynamodb_endpoint_url,
-        tables=backend.tables,
-        key_file=backend.key_file,
-        project_id=backend.project_id,
-        provider_urls={str(provider): url for provider, url in settings.base_urls.items()},
-    )
-
-
-def _banner(
-    base_url: str,
-    token: str,
-    budget_usd: str,
-    dashboard_url: str,
-    backend: LocalBackend,
-    environ: Mapping[str, str],
-) -> Banner:
-    provider_keys = backend.secrets.provider_keys
-    lacks_key = bool(environ.get(ANTHROPIC_URL_VARIABLE, "").strip()) and "anthropic" not in provider_keys
-    return Banner(
-        command=command_to_type(sys.argv[0], Path.cwd()),
-        base_url=base_url,
-        token=token,
-        budget_usd=budget_usd,
-        dashboard_url=dashboard_url,
-        provider_names=tuple(sorted(provider_keys)),
-        is_demo=backend.is_demo,
-        missing_key=KEY_VARIABLES["anthropic"] if lacks_key else None,
-        lasting_store_url=None if backend.is_embedded else backend.dynamodb_endpoint_url,
-    )
-
-
-def _end_on_signals() -> None:
-    """Make SIGTERM, and SIGHUP of a closed terminal, end the server as Ctrl-C does.
-
-    uvicorn handles SIGINT and SIGTERM while it serves and raises them again when it is done, which by default would
-    end this process before the store's child and the local file are cleared away.
-    """
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    budget_microusd = microdollars(budget_text(os.environ), BUDGET_VARIABLE)
+    serve_gateway(ServeOptions(host, port, max_request_seconds, data, as_json, budget_microusd))

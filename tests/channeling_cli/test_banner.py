@@ -4,11 +4,14 @@ import ast
 import json
 import re
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from channeling_cli import banner as banner_module
+from channeling_cli import output
 from channeling_cli.banner import MODEL, OPENAI_MODEL, Banner, command_to_type, print_banner
 
 BANNER = Banner(
@@ -91,3 +94,33 @@ def test_the_command_is_called_as_the_folder_needs(tmp_path: Path, monkeypatch: 
     assert command_to_type(str(program), tmp_path / "elsewhere") == str(program)
     monkeypatch.setenv("PATH", str(program.parent))
     assert command_to_type(str(program), tmp_path) == "channeling"
+
+
+@pytest.mark.parametrize("text", ["stopped", "", "a [bold]b[/bold] :smile: 12 \u2026 " + "long " * 100])
+def test_without_a_terminal_the_same_is_printed_without_rich(
+    text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def all_printed() -> tuple[str, str]:
+        for banner in (BANNER, replace(BANNER, lasting_store_url="http://db:8000", command=f"x{text}")):
+            print_banner(banner)
+        output.print_line(text, style="dim", to_stderr=True)
+        captured = capsys.readouterr()
+        return captured.out, captured.err
+
+    with monkeypatch.context() as without_rich:
+        without_rich.setitem(sys.modules, "rich.console", None)
+        plainly = all_printed()
+    for module in (banner_module, output):
+        monkeypatch.setattr(module, "is_written_plainly", lambda *_: False)
+    assert plainly == all_printed()
+
+
+@pytest.mark.parametrize(("name", "value"), [("FORCE_COLOR", "1"), ("TTY_COMPATIBLE", "1")])
+def test_colours_can_be_asked_for(
+    name: str, value: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[" not in printed(BANNER, capsys)
+    monkeypatch.setenv(name, value)
+    assert "\x1b[1mChanneling listens on" in printed(BANNER, capsys)

@@ -14,7 +14,6 @@ import pytest
 from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.dynamodb import ConditionFailed, Update
 from channeling.tables import TableNames
-from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB, OneAtATime, local_client
 
 KEY = {"pk": {"S": "shop#ana"}, "sk": {"S": "day"}}
@@ -86,12 +85,6 @@ async def test_the_door_round_trips_items_and_shows_what_refused_a_condition(
             )
         )
     assert put_refused.value.item == update_refused.value.item == item
-
-
-def test_tables_are_created_once(dynamodb_client: Any, tables: TableNames) -> None:
-    assert create_tables(dynamodb_client, tables) == []
-    more = TableNames(tables.projects, tables.budgets, f"{tables.usage}-more")
-    assert create_tables(dynamodb_client, more) == [f"{tables.usage}-more"]
 
 
 def test_a_client_of_this_machine_needs_nothing_of_the_users_aws_configuration(

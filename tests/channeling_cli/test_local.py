@@ -11,11 +11,16 @@ from channeling.projects.project_secrets import open_secrets
 from channeling.projects.store import ProjectStore
 from channeling.settings import Settings
 from channeling_cli.demo_project import DEMO_KEY
+from channeling_cli.lean_store import open_lean_store
 from channeling_cli.local import start_local_backend
 
 
 async def provider_keys_through(cipher: Any, backend: Any) -> dict[str, str]:
-    stored = await ProjectStore(backend.dynamodb, backend.tables.projects).read("demo")
+    store = open_lean_store(backend.dynamodb_endpoint_url)
+    try:
+        stored = await ProjectStore(store.dynamodb, backend.tables.projects).read("demo")
+    finally:
+        await store.aclose()
     assert stored is not None
     return dict((await open_secrets(cipher, "demo", stored.sealed)).provider_keys)
 

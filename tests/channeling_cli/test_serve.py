@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from tests.stand_ins.anthropic_script import Script
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
 from tests.stand_ins.served import CHANNELING, Served, clean_environ, served
 
+AWS_URL = "https://dynamodb.us-east-1.amazonaws.com"
+NO_AWS = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
+LOCAL_TABLES = TableNames.with_prefix("channeling")
 BODY = {"model": "claude-sonnet-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -180,6 +185,68 @@ def test_ctrl_c_cuts_a_running_stream_and_settles_it(
                 dynamodb_client.delete_table(TableName=table)
 
 
+@pytest.fixture
+def lasting_url(embedded_dynamodb: EmbeddedDynamoDB, dynamodb_client: Any) -> Iterator[str]:
+    """The address of a store that has no tables of a server, nor has them afterwards."""
+    yield embedded_dynamodb.endpoint_url
+    for table in (LOCAL_TABLES.projects, LOCAL_TABLES.budgets, LOCAL_TABLES.usage):
+        dynamodb_client.delete_table(TableName=table)
+
+
+@pytest.mark.parametrize("flags", [["--json"], []], ids=["json", "banner"])
+def test_a_started_server_has_loaded_nothing_that_only_others_need(
+    tmp_path: Path, lasting_url: str, flags: list[str]
+) -> None:
+    environ = clean_environ(
+        AWS_ENDPOINT_URL_DYNAMODB=lasting_url,
+        ANTHROPIC_API_KEY="sk-ant-x",
+        PYTHONPROFILEIMPORTTIME="1",  # has Python write a line for each module that it loads
+    )
+    log = tmp_path / "imports"
+    command = [CHANNELING, "serve", "--port", "0", *flags]
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            assert any(b'"base_url"' in line or b"Ctrl-C" in line for line in process.stdout)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+    lines = log.read_text().splitlines()
+    loaded = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    assert {"channeling.app", "uvicorn", "cryptography"} <= loaded
+    # moto is the embedded store's, FastAPI and pydantic the admin API's, Typer and Rich the other commands'.
+    others = {"botocore", "boto3", "moto", "flask", "fastapi", "pydantic", "typer", "rich", "genai_prices"}
+    assert not loaded & others
+
+
+@pytest.mark.parametrize("port", ["0", " 0 "], ids=["read plainly", "read by Typer"])
+def test_when_nobody_reads_what_it_prints_it_ends(tmp_path: Path, lasting_url: str, port: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [CHANNELING, "serve", "--port", port],
+            cwd=tmp_path,
+            env=clean_environ(AWS_ENDPOINT_URL_DYNAMODB=lasting_url, ANTHROPIC_API_KEY="sk-ant-x"),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert ended.returncode == 1
+    assert b"Exception ignored" not in ended.stderr
+    assert not (tmp_path / ".channeling" / "local.json").exists()
+
+
 def refused(folder: Path, *flags: str, **variables: str) -> tuple[int, dict[str, str]]:
     """Run `serve` where it cannot start and return its exit code and error."""
     ended = subprocess.run(
@@ -213,6 +280,14 @@ def test_a_port_in_use_is_said_at_once(tmp_path: Path) -> None:
         ({"CHANNELING_MAX_BODY_BYTES": "lots"}, 4, "CHANNELING_MAX_BODY_BYTES"),
         ({"ANTHROPIC_API_KEY": "two words"}, 4, "ANTHROPIC_API_KEY"),
         ({"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}, 5, "http://127.0.0.1:9"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": "127.0.0.1:8000"}, 4, "AWS_ENDPOINT_URL_DYNAMODB"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": AWS_URL, **NO_AWS}, 1, "no AWS region"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": AWS_URL, "AWS_PROFILE": "nobody", **NO_AWS}, 1, "nobody"),
+        (
+            {"AWS_ENDPOINT_URL_DYNAMODB": AWS_URL, "AWS_DEFAULT_REGION": "us-east-1", **NO_AWS},
+            5,
+            "no AWS creden",
+        ),
     ],
 )
 def test_what_keeps_it_from_starting_is_said(

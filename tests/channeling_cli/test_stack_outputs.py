@@ -11,11 +11,11 @@ from moto import mock_aws
 
 from channeling.auth.admin_token import verify_admin_token
 from channeling.tables import TableNames
-from channeling_cli.create_tables import create_tables
 from channeling_cli.failure import CommandFailed, ExitCode
 from channeling_cli.secret_input import fingerprint
 from channeling_cli.stack_outputs import StackOutputs, read_stack_outputs
 from tests.channeling_cli.conftest import Run
+from tests.stand_ins.dynamodb_tables import create_tables
 
 TABLES = TableNames("prod-projects", "prod-budgets", "prod-usage")
 REGION = "eu-central-1"

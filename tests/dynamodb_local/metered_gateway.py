@@ -16,12 +16,12 @@ from channeling.budgets.hold_id import new_hold_id
 from channeling.budgets.item import Adjustment, BudgetKey
 from channeling.budgets.store import BudgetStore, Hold
 from channeling.tables import USAGE_BY_USER, TableNames
-from channeling_cli.create_tables import create_tables
 from tests.channeling.gateway.conftest import message
 from tests.dynamodb_local.dynamodb_local import DynamoDBLocal
 from tests.dynamodb_local.metered_dynamodb import MeteredDynamoDB
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
 from tests.stand_ins.clock import SetClock
+from tests.stand_ins.dynamodb_tables import create_tables
 from tests.stand_ins.gateway_server import PROJECT_ID, GatewayServer
 
 HOLD_AMOUNT = 15_363_219  # nanodollars: what a small request to a middling model holds

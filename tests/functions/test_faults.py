@@ -19,6 +19,7 @@ import pytest
 
 from channeling.reconcile.run import reconcile
 from channeling.settings import Settings
+from channeling_cli.lean_store import open_lean_store
 from channeling_cli.listening_socket import base_url_of, listening_socket
 from emulator.artifact import Artifact
 from emulator.execution_environment import ExecutionEnvironment, execution_environment
@@ -102,7 +103,11 @@ class Deployment:
         """Return the budget after a run of the reconciler when every hold of now has outlived its request."""
         settings = Settings(self.gateway.backend.tables)
         clock = LaterClock(settings.hold_lifetime_s + 60)
-        await reconcile(self.gateway.backend.dynamodb, settings, clock, clock.now_ms() + 600_000)
+        store = open_lean_store(self.gateway.backend.dynamodb_endpoint_url)
+        try:
+            await reconcile(store.dynamodb, settings, clock, clock.now_ms() + 600_000)
+        finally:
+            await store.aclose()
         return await self.budget()
 
 

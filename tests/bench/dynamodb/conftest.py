@@ -14,8 +14,8 @@ from channeling.botocore_dynamodb import BotocoreDynamoDB
 from channeling.dynamodb import ConditionFailed, DynamoDB, Item, Page, TransactionRefused, Update
 from channeling.errors import StoreUnavailable
 from channeling.tables import TableNames
-from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB, local_client
+from tests.stand_ins.dynamodb_tables import create_tables
 
 _prefixes = (f"side-by-side-{number}" for number in itertools.count())
 
