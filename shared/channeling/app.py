@@ -211,20 +211,26 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     headers = dict(scope["headers"])
     if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
         raise InvalidRequest("content-encoding: request bodies must not be compressed")
-    too_large = RequestTooLarge(f"The request body is over the {max_bytes} bytes that this deployment takes")
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > max_bytes:
-        raise too_large
-    body = bytearray()
+        raise _too_large(max_bytes)
+    pieces, length = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body += message.get("body", b"")
-        if len(body) > max_bytes:
-            raise too_large
+        piece = message.get("body", b"")
+        pieces.append(piece)
+        length += len(piece)
+        if length > max_bytes:
+            raise _too_large(max_bytes)
         if not message.get("more_body", False):
-            return bytes(body)
+            # One piece, as most bodies are, is not copied by this.
+            return b"".join(pieces)
+
+
+def _too_large(max_bytes: int) -> RequestTooLarge:
+    return RequestTooLarge(f"The request body is over the {max_bytes} bytes that this deployment takes")
 
 
 async def _answered(work: Awaitable[None], answer: Answer, metrics: Metrics) -> None:

@@ -43,6 +43,7 @@ class Gateway(Struct, frozen=True):
     tokens_per_byte: TokensPerByte
     outputs: OutputHistory
     verified_tokens: VerifiedTokens
+    ceiling: Rates
 
     def enforcement_of(self, project: Project) -> Enforcement:
         """Return how a project's budgets are enforced."""
@@ -50,7 +51,6 @@ class Gateway(Struct, frozen=True):
 
     async def price_book(self, project: Project) -> PriceBook:
         """Return the prices that hold for a project."""
-        ceiling_input = self.settings.ceiling_input_nanousd_per_mtok
         everywhere = await self.projects.global_prices()
         return PriceBook(
             default=self.price_table,
@@ -58,13 +58,7 @@ class Gateway(Struct, frozen=True):
             global_prices=everywhere.prices,
             unreadable_project_prices=project.prices.unreadable,
             unreadable_global_prices=everywhere.unreadable,
-            ceiling=Rates(
-                input=ceiling_input,
-                output=self.settings.ceiling_output_nanousd_per_mtok,
-                cache_read=ceiling_input,
-                cache_write_5m=ceiling_input * 5 // 4,
-                cache_write_1h=ceiling_input * 2,
-            ),
+            ceiling=self.ceiling,
             openrouter_is_listed=not is_other_chat_server("openrouter", project.base_urls.get("openrouter")),
         )
 
@@ -92,4 +86,17 @@ def open_gateway(settings: Settings, doors: Doors) -> Gateway:
         tokens_per_byte=TokensPerByte(),
         outputs=OutputHistory(),
         verified_tokens=VerifiedTokens(),
+        ceiling=_ceiling(settings),
+    )
+
+
+def _ceiling(settings: Settings) -> Rates:
+    """Return the rates of models that no list knows."""
+    input_rate = settings.ceiling_input_nanousd_per_mtok
+    return Rates(
+        input=input_rate,
+        output=settings.ceiling_output_nanousd_per_mtok,
+        cache_read=input_rate,
+        cache_write_5m=input_rate * 5 // 4,
+        cache_write_1h=input_rate * 2,
     )

@@ -14,6 +14,7 @@ from msgspec import Struct
 from channeling.errors import InvalidRequest
 from channeling.hidden_fields import repr_without
 from channeling.json_spans import JsonText, Span
+from channeling.plain_json_spans import has_plain_objects, plain_spans
 
 LEAST_MAX_TOKENS = 1
 # Eighty times what any model writes today (128,000 tokens): more is a mistake, and would make absurd holds.
@@ -50,6 +51,7 @@ _REMOTE_SOURCES = ("url", "file")  # no set: what is asked for in it may be anyt
 _OPAQUE_KEYS = frozenset({"input", "input_schema"})
 # What a content block is looked at for.
 _TELLING_KEYS = frozenset({"cache_control", "caching", "type", "source"})
+_TEXT_KEYS = 2
 _CONTAINERS = (dict, list)  # `dict | list` would be made anew for each value
 
 
@@ -143,6 +145,11 @@ def top_level_spans(body: bytes) -> dict[str, Span]:
     Raise InvalidRequest for a key that occurs twice (in the object itself, or in a tool, a fallback or an MCP
     server), and for one that we read (READ_KEYS) written with escapes.
     """
+    plain = plain_spans(body)
+    if plain is not None and all(
+        has_plain_objects(body[plain[name].start : plain[name].end]) for name in _MONEY_ARRAYS & plain.keys()
+    ):
+        return plain
     text, spans = JsonText(body, watched=_MONEY_ARRAYS), {}
     for key, is_escaped, value in text.members(text.after_space(0)):
         if key in spans:
@@ -312,6 +319,12 @@ class _ContentFacts:
             if isinstance(node, list):
                 stack += [child for child in node if isinstance(child, _CONTAINERS)]
             elif isinstance(node, dict):
+                if (
+                    len(node) == _TEXT_KEYS
+                    and node.get("type") == "text"
+                    and isinstance(node.get("text"), str)
+                ):
+                    continue  # nearly all blocks: two keys, and neither tells anything
                 if not _TELLING_KEYS.isdisjoint(node):
                     self._look_at_block(node)
                 stack += [

@@ -49,7 +49,9 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
     routed = route_request(gateway, caller, request)
     book = await gateway.price_book(caller.project)
     prices = RequestPrices(book, routed.route.provider, routed.target.model, call.started_ms / 1000)
-    routed = routed.held_at(prices.plain_rates(request))
+    if routed.route.provider == "openrouter":
+        # OpenRouter alone has several sellers of a model, and can be told what is the most to pay.
+        routed = routed.held_at(prices.plain_rates(request))
     # Before the hold: it may not be one that can be asked.
     message_call = _message_call(call, request, routed)
     admitted = await hold_request(gateway, call, caller, request, routed, prices)

@@ -53,5 +53,11 @@ def allowance_tokens(tool_types: Sequence[str], images: int, *, image_tokens: in
     """
     if images < 0:
         raise ValueError(f"images must be at least 0, not {images!r}")
-    definitions = sum(_TOOL_TOKENS.get(_DATE.sub("", tool), UNKNOWN_TOOL_TOKENS) for tool in tool_types)
+    definitions = sum(
+        _TOOL_TOKENS[tool] if tool in _TOOL_TOKENS else _of_dated_tool(tool) for tool in tool_types
+    )
     return definitions + (TOOL_PROMPT_TOKENS if tool_types else 0) + images * image_tokens
+
+
+def _of_dated_tool(tool_type: str) -> int:
+    return _TOOL_TOKENS.get(_DATE.sub("", tool_type), UNKNOWN_TOOL_TOKENS)

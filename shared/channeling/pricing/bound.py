@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from channeling.pricing.model_price import (
-    KINDS,
     TOKENS_PER_RATE,
     ModelPrice,
     Rates,
@@ -102,8 +102,9 @@ def _step_lengths(price: ModelPrice) -> set[int]:
     return {
         step.above_tokens
         for listing in listings
-        for kind in KINDS
-        for step in (getattr(listing, kind) or ())[1:]
+        for steps in astuple(listing)
+        if steps and len(steps) > 1
+        for step in steps[1:]
     }
 
 

@@ -6,6 +6,7 @@ A rate is a whole number of nanodollars per million tokens: $3 per million is 3_
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from channeling.provider import Provider
 from channeling.usage.token_counts import BillingTerms
@@ -42,9 +43,8 @@ class Rates(Struct, frozen=True):
     cache_write_1h: int
 
     def __post_init__(self) -> None:
-        for kind in KINDS:
-            value = getattr(self, kind)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        for kind, value in zip(KINDS, astuple(self), strict=True):
+            if type(value) is not int or value < 0:
                 raise ValueError(f"rate {kind} must be a whole number of at least 0, not {value!r}")
 
 
@@ -139,19 +139,15 @@ def rates_of(price: ModelPrice, terms: BillingTerms, total_input_tokens: int) ->
     where it is 1.25 times (5 minutes) and 2 times (1 hour) input
     (platform.claude.com/docs/en/build-with-claude/prompt-caching, "Pricing").
     """
-    listings = [*(variant.rates for variant in price.variants if variant.applies(terms)), price.listed]
-
-    def listed(kind: str) -> int | None:
-        for listing in listings:
-            steps: Steps | None = getattr(listing, kind)
-            if steps is not None:
-                return _rate_at(steps, total_input_tokens)
-        return None
-
-    plain_input, output = listed("input"), listed("output")
+    steps = astuple(price.listed)
+    for variant in reversed(price.variants):
+        if variant.applies(terms):
+            steps = tuple(own or other for own, other in zip(astuple(variant.rates), steps, strict=True))
+    plain_input, output, read, write_5m, write_1h = (
+        kind and _rate_at(kind, total_input_tokens) for kind in steps
+    )
     assert plain_input is not None  # noqa: S101 - ModelPrice refuses to be made without these two
     assert output is not None  # noqa: S101 - the same
-    read, write_5m, write_1h = listed("cache_read"), listed("cache_write_5m"), listed("cache_write_1h")
     if _is_anthropic(price):
         unlisted_5m, unlisted_1h = -(-plain_input * 5 // 4), plain_input * 2
     else:
@@ -175,9 +171,10 @@ def surcharge_of(price: ModelPrice, terms: BillingTerms) -> tuple[int, int]:
 
 def _rate_at(steps: Steps, total_input_tokens: int) -> int:
     rate = steps[0].rate
-    for step in steps[1:]:
-        if total_input_tokens > step.above_tokens:
-            rate = step.rate
+    if len(steps) > 1:
+        for step in steps[1:]:
+            if total_input_tokens > step.above_tokens:
+                rate = step.rate
     return rate
 
 

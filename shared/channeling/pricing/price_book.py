@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from channeling.pricing.custom_price import CustomPrice
 from channeling.pricing.model_price import UNLISTED_WEB_SEARCH_NANOUSD, ModelPrice, Rates, flat_rates
@@ -33,9 +33,10 @@ class PriceBook(Struct, frozen=True):
     openrouter_is_listed: bool = True
 
     def __post_init__(self) -> None:
-        zero = [rate for rate in self.ceiling.__struct_fields__ if getattr(self.ceiling, rate) == 0]
-        if zero:
-            raise ValueError(f"the ceiling price must be above 0, and its {zero[0]} rate is 0")
+        rates = astuple(self.ceiling)
+        if 0 in rates:
+            zero = self.ceiling.__struct_fields__[rates.index(0)]
+            raise ValueError(f"the ceiling price must be above 0, and its {zero} rate is 0")
 
     def price_of(self, provider: Provider, model: str, at_s: float) -> ModelPrice:
         """Return the price of a model at a time (epoch seconds); it never fails.

@@ -25,6 +25,8 @@ LEAST_ANSWER_TOKENS = 64
 _FORWARDED_PREFIXES = ("anthropic-", "x-claude-code-", "x-stainless-")
 _FORWARDED = frozenset({"user-agent", "x-app"})
 _RETURNED = frozenset({"content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry"})
+# No set: the type of a block in a request may be anything, lists too.
+_PERHAPS_FOREIGN = ("thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result")
 # The project's account, not the caller's; rate limits are replaced by the user's own budget.
 _ACCOUNT_PREFIXES = ("anthropic-ratelimit-", "anthropic-organization-", "anthropic-workspace-")
 
@@ -135,7 +137,8 @@ def _without_foreign_blocks(request: MessageRequest) -> list[_Splice]:
     foreign = [
         position
         for position, message in enumerate(messages)
-        if any(_foreign_blocks(message)) or any(_cites_foreign_search(message))
+        if _may_hold_foreign_blocks(message)
+        and (any(_foreign_blocks(message)) or any(_cites_foreign_search(message)))
     ]
     if not foreign:
         return []
@@ -160,6 +163,13 @@ def _without_foreign_blocks(request: MessageRequest) -> list[_Splice]:
                     citations = _value_spans(text, block_spans[number].start)["citations"]
                     splices.append(_Splice(citations, b"null"))
     return splices
+
+
+def _may_hold_foreign_blocks(message: dict[str, Any]) -> bool:
+    """A quick look: most turns hold plain text, or none that a model wrote."""
+    return any(
+        block.get("type") in _PERHAPS_FOREIGN or "citations" in block for block in _written_blocks(message)
+    )
 
 
 def _foreign_blocks(message: dict[str, Any]) -> list[bool]:
