@@ -9,9 +9,9 @@ import pytest
 
 from channeling import standing_hold
 from channeling.tables import TableNames
-from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
 from tests.stand_ins.anthropic_upstream import AnthropicUpstream
+from tests.stand_ins.dynamodb_tables import create_tables
 from tests.stand_ins.gateway_server import GatewayServer
 
 _numbers = itertools.count()

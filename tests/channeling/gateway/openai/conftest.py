@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from channeling.tables import TableNames
-from channeling_cli.create_tables import create_tables
 from channeling_cli.embedded_dynamodb import EmbeddedDynamoDB
+from tests.stand_ins.dynamodb_tables import create_tables
 from tests.stand_ins.gateway_server import GatewayServer
 from tests.stand_ins.openai_upstream import OpenAIUpstream
 from tests.stand_ins.upstream_server import closed_port_url
