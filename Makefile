@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-growth bench-dynamodb bench-peers bench-translate bench-usage check format sam build invoke serve-lambda bench-lambda prices lock clean
+.PHONY: help install run test test-long simulate bench-budget bench-budget-wire bench bench-growth bench-dynamodb bench-peers bench-translate bench-usage costs check format sam build invoke serve-lambda bench-lambda prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-dynamodb: $(VENV)/.run ## Run the benchmark's DynamoDB alone: make bench-d
 
 bench-peers: $(VENV)/.run ## Install the other gateways of bench and bench-budget-wire into .tools/peers (1.5 GB)
 	@$(BIN)/python -m bench.wire.peers
+
+costs: $(VENV)/.run ## Compute the tables of docs/costs.md from prices and measured figures
+	@$(BIN)/python -m bench.costs
 
 check: $(VENV)/.dev ## Lint, types, import direction
 	$(BIN)/ruff format --check .
