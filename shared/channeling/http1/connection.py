@@ -131,9 +131,10 @@ class Connection(asyncio.Protocol):
             await self._send_in_pieces(transport, head, body, write_timeout_s)
         else:
             transport.write(head + body)
-            await self._wait_until_taken(write_timeout_s)
+            if self._writes_paused:
+                await self._wait_until_taken(write_timeout_s)
         while not self._has_head:
-            await self._wait(read_timeout_s, ReadTimedOut("the server did not answer in time"))
+            await self._wait(read_timeout_s, ReadTimedOut, "the server did not answer in time")
 
     async def _send_in_pieces(
         self, transport: asyncio.Transport, head: bytes, body: bytes, timeout_s: float
@@ -151,21 +152,21 @@ class Connection(asyncio.Protocol):
     async def _wait_until_taken(self, timeout_s: float) -> None:
         # A server may answer, and refuse, before it has read all of the body.
         while self._writes_paused and not self._has_head:
-            await self._wait(timeout_s, SendTimedOut("the server did not take the request in time"))
+            await self._wait(timeout_s, SendTimedOut, "the server did not take the request in time")
 
     async def next_bytes(self, timeout_s: float | None = None) -> bytes:
         """Return all of the body that has come and was not read, b"" at its end; raise HttpError."""
         while not self._pieces:
             if self._is_complete:
                 return b""
-            await self._wait(timeout_s, ReadTimedOut("the server did not go on in time"))
+            await self._wait(timeout_s, ReadTimedOut, "the server did not go on in time")
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._unread_bytes = 0
         self._resume_reading()
         return data
 
-    async def _wait(self, timeout_s: float | None, late: HttpError) -> None:
+    async def _wait(self, timeout_s: float | None, late: type[HttpError], why: str) -> None:
         """Wait until something has come, or raise what went wrong."""
         if self._error is not None:
             raise self._error
@@ -173,7 +174,7 @@ class Connection(asyncio.Protocol):
             raise RuntimeError("two tasks read one response")
         waiter, exchange = self._loop.create_future(), self._exchange
         self._waiter = waiter
-        timer = None if timeout_s is None else self._loop.call_later(timeout_s, _expire, waiter, late)
+        timer = None if timeout_s is None else self._loop.call_later(timeout_s, _expire, waiter, late, why)
         try:
             await waiter
         finally:
@@ -330,9 +331,9 @@ class Connection(asyncio.Protocol):
         return f"<{type(self).__name__} {'busy' if self._is_busy else 'idle'}>"
 
 
-def _expire(waiter: "asyncio.Future[None]", late: HttpError) -> None:
+def _expire(waiter: "asyncio.Future[None]", late: type[HttpError], why: str) -> None:
     if not waiter.done():
-        waiter.set_exception(late)
+        waiter.set_exception(late(why))
 
 
 def _no_input() -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -63,12 +64,12 @@ def request_head(
     """
     if method not in METHODS:
         raise RequestForbidden(f"the method is none of {', '.join(sorted(METHODS))}")
-    host, names = netloc, {name.lower() for name, _ in headers}
-    if names.isdisjoint(_LOOKED_AT):
+    host, names = netloc, _seen(tuple([name for name, _ in headers]))
+    if names.are_plain:
         sent = [f"{name}: {value}\r\n" for name, value in headers]
     else:
         host, sent = _looked_at(headers, host, body_bytes)
-    sent += [f"{name}: {value}\r\n" for name, value in DEFAULT_HEADERS if name not in names]
+    sent += names.defaults
     if body_bytes or method != "GET":
         sent.append(f"content-length: {body_bytes}\r\n")
     try:
@@ -81,10 +82,27 @@ def request_head(
         fields.count(b"\n") != lines
         or fields.count(b"\r") != lines
         or b"\0" in fields
-        or (names and not _NAMES.fullmatch("\n".join(names)))
+        or not names.are_tokens
     ):
         raise RequestForbidden("a header's name or value holds characters that HTTP does not allow")
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode(), target.encode(), fields)
+
+
+class _Names(NamedTuple):
+    are_plain: bool
+    are_tokens: bool
+    defaults: list[str]
+
+
+@lru_cache(maxsize=256)
+def _seen(names: tuple[str, ...]) -> _Names:
+    """Look at the names of a request's headers once: there are a few sets of them, and they come again."""
+    lower = {name.lower() for name in names}
+    return _Names(
+        are_plain=lower.isdisjoint(_LOOKED_AT),
+        are_tokens=not lower or _NAMES.fullmatch("\n".join(lower)) is not None,
+        defaults=[f"{name}: {value}\r\n" for name, value in DEFAULT_HEADERS if name not in lower],
+    )
 
 
 def _looked_at(headers: Sequence[tuple[str, str]], host: str, body_bytes: int) -> tuple[str, list[str]]:
