@@ -121,7 +121,6 @@ def to_attribute(value: Value) -> dict[str, Any]:
 
     Source: Amazon DynamoDB API Reference, AttributeValue.
     """
-    # In the order of how often they are met: this is part of every request.
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, bool):
@@ -129,7 +128,7 @@ def to_attribute(value: Value) -> dict[str, Any]:
     if isinstance(value, int):
         return {"N": str(value)}
     if isinstance(value, dict):
-        return {"M": {name: to_attribute(element) for name, element in value.items()}}
+        return {"M": to_attributes(value)}
     if value is None:
         return {"NULL": True}
     if isinstance(value, list):
@@ -147,7 +146,7 @@ def from_attribute(attribute: Mapping[str, Any]) -> Value:
     if kind == "S":
         return str(value)
     if kind == "M":
-        return {name: from_attribute(element) for name, element in value.items()}
+        return to_item(value)
     if kind == "BOOL":
         return bool(value)
     if kind == "NULL":
@@ -163,14 +162,37 @@ def _is_whole(number: str) -> bool:
     return number.isdecimal() or number.removeprefix("-").isdecimal()
 
 
+# The two that follow are part of every request, over some hundred attributes. They do what is most of these
+# themselves, the commonest kind first: a call for each takes twice as long.
+
+
 def to_item(attributes: Mapping[str, Any]) -> Item:
     """Return an item of DynamoDB's typed attributes as plain values."""
-    return {name: from_attribute(attribute) for name, attribute in attributes.items()}
+    item: Item = {}
+    for name, attribute in attributes.items():
+        if "N" in attribute and attribute["N"].isdecimal():
+            item[name] = int(attribute["N"])
+        elif "S" in attribute:
+            item[name] = attribute["S"]
+        elif "M" in attribute:
+            item[name] = to_item(attribute["M"])
+        else:
+            item[name] = from_attribute(attribute)
+    return item
 
 
 def to_attributes(item: Mapping[str, Value]) -> dict[str, Any]:
     """Return an item of plain values in DynamoDB's typed form."""
-    return {name: to_attribute(value) for name, value in item.items()}
+    attributes: dict[str, Any] = {}
+    for name, value in item.items():
+        kind = type(value)
+        if kind is int:
+            attributes[name] = {"N": str(value)}
+        elif kind is str:
+            attributes[name] = {"S": value}
+        else:
+            attributes[name] = to_attribute(value)
+    return attributes
 
 
 class DynamoDBOperations(ABC):
@@ -205,9 +227,9 @@ class DynamoDBOperations(ABC):
 
     async def update(self, update: Update) -> Item:
         arguments = _update_arguments(update)
-        arguments |= {"ReturnValues": "ALL_NEW"}
+        arguments["ReturnValues"] = "ALL_NEW"
         if update.condition is not None:
-            arguments |= {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         answer = await self._call("UpdateItem", arguments)
         return to_item(answer["Attributes"])
 

@@ -21,6 +21,7 @@ from channeling.dynamodb import (
     Update,
     from_attribute,
     to_attribute,
+    to_item,
 )
 from channeling.errors import StoreUnavailable
 from channeling.lean_dynamodb import LeanDynamoDB
@@ -230,6 +231,7 @@ def test_what_others_wrote_into_an_item_does_not_make_it_unreadable(
 ) -> None:
     """A set, or a number that is not whole, is met as what it is, and never written back."""
     assert from_attribute(attribute) == value
+    assert to_item({"a": attribute, "b": {"M": {"c": attribute}}}) == {"a": value, "b": {"c": value}}
 
 
 def test_a_foreign_value_is_not_written() -> None:

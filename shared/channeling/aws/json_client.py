@@ -12,14 +12,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channeling.aws.credentials import Credentials, CredentialsSource
 from channeling.aws.endpoints import Endpoint
 from channeling.aws.errors import AwsRefused, AwsUnanswered
 from channeling.aws.retries import RetryQuota, is_retried, is_throttled, pause_s
-from channeling.aws.sigv4 import Signer
+from channeling.aws.sigv4 import RequestShape, Signer, request_shape
 from channeling.aws.transport import Transport
 from channeling.clock import Clock
+from channeling.hidden_fields import repr_without
 from channeling.http1.errors import HttpError
 
 # A page of DynamoDB is at most 1 MB of items (Amazon DynamoDB quotas), some more as JSON.
@@ -71,9 +73,7 @@ class JsonClient:
         # How far the service's clock is ahead of this machine's, once it has refused a signature for it.
         self._skew_s = 0.0
         self._dated = (0, "")
-        self._content_type = ("content-type", f"application/x-amz-json-{endpoint.service.json_version}")
-        self._host = ("host", endpoint.host)
-        self._targets: dict[str, tuple[str, str]] = {}
+        self._calls: dict[str, _CallShape] = {}
 
     async def call(self, operation: str, body: bytes) -> Any:
         """Return the parsed answer of an operation whose input is `body`.
@@ -144,22 +144,28 @@ class JsonClient:
             raise AwsUnanswered(f"{self._service.name} answered with what is no JSON") from error
 
     def _headers(self, operation: str, body: bytes, credentials: Credentials) -> list[tuple[str, str]]:
-        target = self._targets.get(operation)
-        if target is None:
-            target = self._targets[operation] = ("x-amz-target", f"{self._service.target}.{operation}")
+        shape = self._calls.get(operation)
+        if shape is None or shape.session_token != credentials.session_token:
+            shape = self._calls[operation] = self._shape(operation, credentials.session_token)
         now_s = int(self._clock.now_ms() / 1000 + self._skew_s)
         if now_s != self._dated[0]:
             self._dated = (now_s, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s)))
         amz_date = self._dated[1]
-        headers = [self._content_type, self._host, ("x-amz-date", amz_date), target]
-        if credentials.session_token is not None:
-            headers.insert(3, ("x-amz-security-token", credentials.session_token))
-        authorization = self._signer.authorization(credentials, amz_date, headers, body)
-        headers[1] = ("authorization", authorization)  # the host is the transport's to send
+        authorization = self._signer.authorization(credentials, amz_date, shape.signed, body)
+        return [("authorization", authorization), ("x-amz-date", amz_date), *shape.headers]
+
+    def _shape(self, operation: str, session_token: str | None) -> "_CallShape":
+        headers = [
+            ("content-type", f"application/x-amz-json-{self._service.json_version}"),
+            ("x-amz-target", f"{self._service.target}.{operation}"),
+        ]
+        if session_token is not None:
+            headers.append(("x-amz-security-token", session_token))
+        # The host is the transport's to send.
+        signed = request_shape([("host", self._endpoint.host), *headers])
         # The checksum is of the bytes as sent: not compressed, they are those of the body.
-        headers.append(("accept-encoding", "identity"))
-        headers.append(("user-agent", "channeling"))
-        return headers
+        headers += [("accept-encoding", "identity"), ("user-agent", "channeling")]
+        return _CallShape(session_token, tuple(headers), signed)
 
     async def _is_corrected(self, error: AwsRefused, credentials: Credentials) -> bool:
         """Return whether the next signature will differ in what this one was refused for."""
@@ -173,6 +179,15 @@ class JsonClient:
             self._credentials.refused(credentials)
             return await self._credentials.current() is not credentials
         return False
+
+
+class _CallShape(Struct, frozen=True):
+    """What the calls of one operation have in common, for as long as the session token is the same."""
+
+    session_token: str | None
+    headers: tuple[tuple[str, str], ...]
+    signed: RequestShape
+    __repr__ = repr_without("session_token", "headers")
 
 
 def _refusal(status: int, headers: Mapping[str, str], content: bytes) -> AwsRefused:

@@ -7,10 +7,40 @@ signature; add it to the request).
 import hmac
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct
 
 from channeling.aws.credentials import Credentials
+from channeling.hidden_fields import repr_without
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+_BLOCK_BYTES = 64  # of SHA-256
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+
+
+class RequestShape(Struct, frozen=True):
+    """The canonical request without its date and its body: what requests of one kind have in common."""
+
+    before_date: str
+    after_date: str
+    signed_names: str
+    __repr__ = repr_without("after_date")  # where a session token is
+
+
+def request_shape(
+    headers: Sequence[tuple[str, str]], *, method: str = "POST", path: str = "/", query: str = ""
+) -> RequestShape:
+    """Return the shape of requests with these headers beside x-amz-date.
+
+    `headers` are those to sign, by lower-case name, no white space to be trimmed; with them are host and, where
+    there is a session token, x-amz-security-token. `path` and `query` are in their canonical form.
+    """
+    before = "".join([f"{name}:{value}\n" for name, value in sorted(headers) if name < "x-amz-date"])
+    after = "".join([f"{name}:{value}\n" for name, value in sorted(headers) if name > "x-amz-date"])
+    names = ";".join(sorted(["x-amz-date", *(name for name, _ in headers)]))
+    return RequestShape(f"{method}\n{path}\n{query}\n{before}x-amz-date:", f"\n{after}\n{names}\n", names)
 
 
 class Signer:
@@ -19,44 +49,45 @@ class Signer:
     def __init__(self, region: str, service: str) -> None:
         self._region = region
         self._service = service
-        self._key: tuple[Credentials, str, bytes, str] | None = None
+        self._key: _DayKey | None = None
 
-    def authorization(
-        self,
-        credentials: Credentials,
-        amz_date: str,
-        headers: Sequence[tuple[str, str]],
-        body: bytes,
-        *,
-        method: str = "POST",
-        path: str = "/",
-        query: str = "",
-    ) -> str:
-        """Return the value of the Authorization header.
-
-        `headers` are those to sign, by lower-case name in the names' order, no white space to be trimmed; with them
-        are host, x-amz-date and, where there is a session token, x-amz-security-token. `path` and `query` are in
-        their canonical form. `amz_date` is UTC, as 20150830T123600Z.
-        """
-        signed = ";".join([name for name, _ in headers])
-        lines = "".join([f"{name}:{value}\n" for name, value in headers])
-        canonical = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{sha256(body).hexdigest()}"
-        key, scope = self._signing_key(credentials, amz_date[:8])
+    def authorization(self, credentials: Credentials, amz_date: str, shape: RequestShape, body: bytes) -> str:
+        """Return the value of the Authorization header; `amz_date` is UTC, as 20150830T123600Z."""
+        key = self._key
+        if key is None or key.credentials is not credentials or key.day != amz_date[:8]:
+            key = self._key = self._key_of(credentials, amz_date[:8])
+        canonical = f"{shape.before_date}{amz_date}{shape.after_date}{sha256(body).hexdigest()}"
         digest = sha256(canonical.encode()).hexdigest()
-        to_sign = f"{ALGORITHM}\n{amz_date}\n{scope}\n{digest}"
-        signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-        return (
-            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
-            f"SignedHeaders={signed}, Signature={signature}"
-        )
+        inner, outer = key.inner.copy(), key.outer.copy()
+        inner.update(f"{ALGORITHM}\n{amz_date}\n{key.scope}\n{digest}".encode())
+        outer.update(inner.digest())
+        return f"{key.credential}, SignedHeaders={shape.signed_names}, Signature={outer.hexdigest()}"
 
-    def _signing_key(self, credentials: Credentials, day: str) -> tuple[bytes, str]:
-        kept = self._key
-        if kept is not None and kept[0] is credentials and kept[1] == day:
-            return kept[2], kept[3]
+    def _key_of(self, credentials: Credentials, day: str) -> "_DayKey":
         key = f"AWS4{credentials.secret_access_key}".encode()
         for part in (day, self._region, self._service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         scope = f"{day}/{self._region}/{self._service}/aws4_request"
-        self._key = (credentials, day, key, scope)
-        return key, scope
+        padded = key.ljust(_BLOCK_BYTES, b"\0")
+        return _DayKey(
+            credentials,
+            day,
+            scope,
+            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}",
+            sha256(padded.translate(_INNER_PAD)),
+            sha256(padded.translate(_OUTER_PAD)),
+        )
+
+
+class _DayKey(Struct, frozen=True):
+    """The key of a day, as the two hashes of an HMAC that have taken it in (RFC 2104, section 2).
+
+    To go on from copies of these takes 0.7 µs, where `hmac.digest` takes the key in anew, in 1.7.
+    """
+
+    credentials: Credentials
+    day: str
+    scope: str
+    credential: str
+    inner: Any  # hashlib gives its hashes no public type
+    outer: Any

@@ -20,11 +20,12 @@ class Clause(Struct, frozen=True):
 
 def all_of(*clauses: Clause) -> Clause:
     """All of the clauses hold."""
-    return Clause(
-        " AND ".join(f"({clause.text})" for clause in clauses),
-        {name: to for clause in clauses for name, to in clause.names.items()},
-        {name: to for clause in clauses for name, to in clause.values.items()},
-    )
+    names: dict[str, str] = {}
+    values: dict[str, Value] = {}
+    for clause in clauses:
+        names |= clause.names
+        values |= clause.values
+    return Clause(f"({') AND ('.join([clause.text for clause in clauses])})", names, values)
 
 
 class WindowAttributes(Struct, frozen=True):

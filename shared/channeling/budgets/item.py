@@ -157,12 +157,15 @@ def _window_state(
     amounts = item[holds]
     if not isinstance(amounts, dict):
         raise TypeError(f"{holds} of a budget item is not a map")
+    for amount in amounts.values():
+        if not isinstance(amount, int):
+            _int(amount)
     return WindowState(
-        start_s=_int(item[start]),
-        end_s=_int(item[end]),
-        committed=_int(item[committed]),
-        settled=_int(item[settled]),
-        holds={hold_id: _int(amount) for hold_id, amount in amounts.items()},
+        _int(item[start]),
+        _int(item[end]),
+        _int(item[committed]),
+        _int(item[settled]),
+        cast(dict[str, int], amounts),
     )
 
 

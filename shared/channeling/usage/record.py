@@ -107,15 +107,13 @@ def record_fields(record: UsageRecord) -> dict[str, object]:
 
 def record_item(record: UsageRecord) -> Item:
     """Return the DynamoDB item of a record."""
-    item: Item = {
-        "pk": record.key.pk,
-        "sk": record.key.sk,
-        "user_key": f"{record.project_id}#{record.user_id}",
-        "expires_at": record.started_ms // 1000 + RETENTION_S,
-    }
-    for name in _PLAIN_FIELDS:
-        item[name] = getattr(record, name)
-    item["counts"] = {name: getattr(record.counts, name) for name in _COUNTS}
+    item: Item = asdict(record)
+    del item["key"]
+    item["pk"] = record.key.pk
+    item["sk"] = record.key.sk
+    item["user_key"] = f"{record.project_id}#{record.user_id}"
+    item["expires_at"] = record.started_ms // 1000 + RETENTION_S
+    item["counts"] = asdict(record.counts)
     return item
 
 
