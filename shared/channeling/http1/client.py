@@ -222,7 +222,7 @@ def _verifying_context() -> ssl.SSLContext:
 
 
 def _roots_file() -> str | None:
-    """Return certifi's file. `certifi.where` says the same by way of importlib.resources, whose import takes 38 ms."""
+    """Return certifi's file, as `certifi.where` does by way of importlib.resources, which takes 38 ms to import."""
     found = find_spec("certifi")
     if found is None or found.origin is None:
         return None
