@@ -39,10 +39,10 @@ class Prices:
 class Measured:
     """What one process uses, by `python -m bench.stream_cost` (x86; a vCPU of Graviton counts as much)."""
 
-    whole_ms: Decimal = Decimal("1.1")  # CPU of an answer in one piece
-    stream_ms: Decimal = Decimal("3.2")  # CPU of a stream, without its deltas
-    delta_ms: Decimal = Decimal("0.093")  # CPU of a delta, one each 50 ms
-    large_body_ms: Decimal = Decimal("1.2")  # CPU that a body of 93 kB takes beyond one of 1 kB
+    whole_ms: Decimal = Decimal("1.0")  # CPU of an answer in one piece
+    stream_ms: Decimal = Decimal("2.8")  # CPU of a stream, without its deltas
+    delta_ms: Decimal = Decimal("0.097")  # CPU of a delta, one each 50 ms
+    large_body_ms: Decimal = Decimal("0.3")  # CPU that a body of 93 kB takes beyond one of 1 kB
     process_mb: Decimal = Decimal(55)
     small_mb: Decimal = Decimal("0.05")  # memory of a stream
     large_mb: Decimal = Decimal("0.27")  # of one with a body of 93 kB

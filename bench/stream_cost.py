@@ -22,17 +22,24 @@ from bench.speed.native import Load, compile_programs, press, running_upstream, 
 from bench.speed.requests import ENDINGS, Kind, body_of, write_bodies
 from bench.speed.target import Place, Running
 
+# Between the beginnings of streams: all of them run at once for a while.
+_RAMP_MS = 3.0
+_WHOLE: tuple[Kind, Kind] = ("json", "big")
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: streams at once and their deltas, fewer and more of each."""
+    """How much is measured: streams at once and their deltas, fewer and more of each.
+
+    `whole` is how many answers in one piece.
+    """
 
     pace_us: int = 50_000
     few_deltas: int = 40
     many_deltas: int = 160
     streams: int = 100
     many_streams: int = 300
-    seconds: float = 1.0
+    whole: int = 500
     rounds: int = 2
 
 
@@ -59,17 +66,19 @@ class Measurer:
         large = {**orjson.loads(body_of("big", ANTHROPIC_MODEL)), "stream": True}
         self.small = write_bodies(place.folder, "small", body_of("sse", ANTHROPIC_MODEL), running.callers)
         self.large = write_bodies(place.folder, "large", orjson.dumps(large), running.callers)
-        whole = body_of("json", ANTHROPIC_MODEL)
-        self.whole = write_bodies(place.folder, "whole", whole, running.callers)
+        self.whole, self.large_whole = (
+            write_bodies(place.folder, kind, body_of(kind, ANTHROPIC_MODEL), running.callers)
+            for kind in _WHOLE
+        )
 
     def streams_ms(self, requests: Sequence[Path], deltas: int, count: int) -> float:
         """Return the CPU milliseconds of one of `count` paced streams at once."""
         set_stream(self._place.upstream_port, events=deltas, interval_us=self._effort.pace_us)
-        return self._cpu_ms("sse", Load(count, ENDINGS["sse"], each=1, ramp_ms=10 * count), requests)
+        return self._cpu_ms("sse", Load(count, ENDINGS["sse"], each=1, ramp_ms=_RAMP_MS * count), requests)
 
-    def whole_ms(self) -> float:
+    def whole_ms(self, requests: Sequence[Path]) -> float:
         """Return the CPU milliseconds of one answer in one piece, one at a time."""
-        return self._cpu_ms("json", Load(1, ENDINGS["json"], seconds=self._effort.seconds), self.whole)
+        return self._cpu_ms("json", Load(1, ENDINGS["json"], each=self._effort.whole), requests)
 
     def peak_mb(self) -> float:
         """Return the most megabytes that were ever resident."""
@@ -94,20 +103,23 @@ class Measurer:
 def stream_cost(measurer: Measurer, effort: Effort) -> StreamCost:
     """Measure all, the least of the rounds; memory from small to large, since only its peak is seen."""
     rounds, streams = range(effort.rounds), effort.streams
-    whole_ms = min(measurer.whole_ms() for _ in rounds)
+    whole_ms, large_whole_ms = (
+        min(measurer.whole_ms(requests) for _ in rounds)
+        for requests in (measurer.whole, measurer.large_whole)
+    )
     few_ms, many_ms = (
         min(measurer.streams_ms(measurer.small, deltas, streams) for _ in rounds)
         for deltas in (effort.few_deltas, effort.many_deltas)
     )
     process_mb = measurer.peak_mb()
     small_mb = measurer.further_mb(measurer.small)
-    large_ms = min(measurer.streams_ms(measurer.large, effort.few_deltas, streams) for _ in rounds)
+    measurer.streams_ms(measurer.large, effort.few_deltas, streams)
     delta_ms = (many_ms - few_ms) / (effort.many_deltas - effort.few_deltas)
     return StreamCost(
         whole_ms=whole_ms,
         stream_ms=few_ms - delta_ms * effort.few_deltas,
         delta_ms=delta_ms,
-        large_body_ms=large_ms - few_ms,
+        large_body_ms=large_whole_ms - whole_ms,
         process_mb=process_mb,
         small_mb=small_mb,
         large_mb=measurer.further_mb(measurer.large),

@@ -7,7 +7,7 @@ import pytest
 
 from bench.stream_cost import Effort, main
 
-SMALL = Effort(pace_us=1_000, few_deltas=2, many_deltas=4, streams=2, many_streams=4, seconds=0.1, rounds=1)
+SMALL = Effort(pace_us=1_000, few_deltas=2, many_deltas=4, streams=2, many_streams=4, whole=2, rounds=1)
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler: apt-get install gcc")
