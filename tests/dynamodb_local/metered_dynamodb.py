@@ -1,10 +1,8 @@
 """A DynamoDB whose clients ask, with every call, what the call consumed, and note it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-from msgspec.structs import replace
 
 from channeling.aws.json_client import JsonClient
 from channeling.dynamodb import ConditionFailed, to_attributes
