@@ -1,7 +1,7 @@
 """Waiting for a provider no longer than a request may: till the client leaves, this server stops, time is up."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from channeling.answer import ClientGone
@@ -15,9 +15,9 @@ class Silence(Exception):
     """Nothing came from the provider for `ping_after_s`."""
 
 
-async def wait_for(awaitable: Awaitable[T], limits: Limits) -> T:
+async def wait_for(work: Coroutine[Any, Any, T], limits: Limits) -> T:
     """Return the result; raise UpstreamFailed at the deadline, Overloaded or ClientGone when stopped."""
-    task = asyncio.ensure_future(awaitable)
+    task = asyncio.get_running_loop().create_task(work)
     try:
         return await wait_for_task(task, limits, pinging=False)
     finally:

@@ -70,7 +70,7 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
 
 async def run_to_its_end(work: Coroutine[Any, Any, None], stop: asyncio.Future[Stop]) -> None:
     """Run work that must not be cancelled half-way: a cancellation tells it that the server stops, and waits."""
-    task = asyncio.ensure_future(work)
+    task = asyncio.get_running_loop().create_task(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -30,6 +30,7 @@ GEO_WITHOUT_SURCHARGE = frozenset({None, "", "global", "not_available"})
 GEO_SURCHARGE = (11, 10)
 
 
+_WHOLE = {int}
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
@@ -43,7 +44,10 @@ class Rates(Struct, frozen=True):
     cache_write_1h: int
 
     def __post_init__(self) -> None:
-        for kind, value in zip(KINDS, astuple(self), strict=True):
+        rates = astuple(self)
+        if set(map(type, rates)) == _WHOLE and min(rates) >= 0:
+            return  # four times for each request, so without a loop
+        for kind, value in zip(KINDS, rates, strict=True):
             if type(value) is not int or value < 0:
                 raise ValueError(f"rate {kind} must be a whole number of at least 0, not {value!r}")
 
@@ -143,9 +147,9 @@ def rates_of(price: ModelPrice, terms: BillingTerms, total_input_tokens: int) ->
     for variant in reversed(price.variants):
         if variant.applies(terms):
             steps = tuple(own or other for own, other in zip(astuple(variant.rates), steps, strict=True))
-    plain_input, output, read, write_5m, write_1h = (
+    plain_input, output, read, write_5m, write_1h = [
         kind and _rate_at(kind, total_input_tokens) for kind in steps
-    )
+    ]
     assert plain_input is not None  # noqa: S101 - ModelPrice refuses to be made without these two
     assert output is not None  # noqa: S101 - the same
     if _is_anthropic(price):
