@@ -142,7 +142,10 @@ def from_attribute(attribute: Mapping[str, Any]) -> Value:
     """Return the plain value of DynamoDB's typed form, or a ForeignValue; bytes may be base64 text, as in JSON."""
     ((kind, value),) = attribute.items()
     if kind == "N":
-        return int(value) if _is_whole(value) else ForeignValue(kind, value)
+        try:
+            return int(value)
+        except ValueError:
+            return ForeignValue(kind, value)
     if kind == "S":
         return str(value)
     if kind == "M":
@@ -158,10 +161,6 @@ def from_attribute(attribute: Mapping[str, Any]) -> Value:
     return ForeignValue(kind, str(value))
 
 
-def _is_whole(number: str) -> bool:
-    return number.isdecimal() or number.removeprefix("-").isdecimal()
-
-
 # The two that follow are part of every request, over some hundred attributes. They do what is most of these
 # themselves, the commonest kind first: a call for each takes twice as long.
 
@@ -170,8 +169,11 @@ def to_item(attributes: Mapping[str, Any]) -> Item:
     """Return an item of DynamoDB's typed attributes as plain values."""
     item: Item = {}
     for name, attribute in attributes.items():
-        if "N" in attribute and attribute["N"].isdecimal():
-            item[name] = int(attribute["N"])
+        if "N" in attribute:
+            try:
+                item[name] = int(attribute["N"])
+            except ValueError:
+                item[name] = ForeignValue("N", attribute["N"])
         elif "S" in attribute:
             item[name] = attribute["S"]
         elif "M" in attribute:
@@ -190,6 +192,8 @@ def to_attributes(item: Mapping[str, Value]) -> dict[str, Any]:
             attributes[name] = {"N": str(value)}
         elif kind is str:
             attributes[name] = {"S": value}
+        elif kind is bool:
+            attributes[name] = {"BOOL": value}
         else:
             attributes[name] = to_attribute(value)
     return attributes

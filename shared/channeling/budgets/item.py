@@ -108,17 +108,17 @@ def budget_item(item: Item | None) -> BudgetItem:
     if item is None:
         return BudgetItem()
     raised = item.get("raise")
-    window = _window_state(item, "window_start", "window_end", "committed", "settled", "holds")
-    previous = _window_state(item, "prev_start", "prev_end", "prev_committed", "prev_settled", "prev_holds")
     return BudgetItem(
-        window=window,
-        previous=previous,
+        window=_window_state(item, "window_start", "window_end", "committed", "settled", "holds"),
+        previous=_window_state(
+            item, "prev_start", "prev_end", "prev_committed", "prev_settled", "prev_holds"
+        ),
         origin_s=_int(item.get("origin", 0)),
         revoked_before_ms=_int(item["revoked_before"]) if "revoked_before" in item else None,
         raised=Raise(_int(raised["amount"]), _int(raised["window_start"]))
         if isinstance(raised, dict)
         else None,
-        adjustment=_adjustment(item.get("adjustment")),
+        adjustment=_adjustment(item["adjustment"]) if "adjustment" in item else None,
         adjusted_id=str(item["adjusted"]) if "adjusted" in item else None,
         token_limit=_int(item["token_limit"]) if "token_limit" in item else None,
     )
@@ -154,19 +154,26 @@ def _window_state(
 ) -> WindowState | None:
     if end not in item:
         return None
-    amounts = item[holds]
-    if not isinstance(amounts, dict):
-        raise TypeError(f"{holds} of a budget item is not a map")
+    start_s, end_s, spoken_for, spent, amounts = (
+        item[start],
+        item[end],
+        item[committed],
+        item[settled],
+        item[holds],
+    )
+    # In one look: this is part of every request, twice.
+    if not (
+        isinstance(start_s, int)
+        and isinstance(end_s, int)
+        and isinstance(spoken_for, int)
+        and isinstance(spent, int)
+        and isinstance(amounts, dict)
+    ):
+        raise TypeError(f"a budget item holds something else than money and times in its window until {end}")
     for amount in amounts.values():
         if not isinstance(amount, int):
-            _int(amount)
-    return WindowState(
-        _int(item[start]),
-        _int(item[end]),
-        _int(item[committed]),
-        _int(item[settled]),
-        cast(dict[str, int], amounts),
-    )
+            raise TypeError(f"{holds} of a budget item holds {amount!r} where a whole number belongs")
+    return WindowState(start_s, end_s, spoken_for, spent, cast(dict[str, int], amounts))
 
 
 def _int(value: Value) -> int:

@@ -4,6 +4,7 @@ The conditions come from `conditions.py` alone. A refused write raises `Refused`
 `decide` reads. Nothing here loops or chooses: `admission.py` and `settlement.py` own the flow.
 """
 
+from collections.abc import Sequence
 from typing import get_args
 
 from msgspec import Struct
@@ -97,7 +98,7 @@ class BudgetStore:
         return await self._apply(
             ask.key,
             "SET committed = committed + :amount, holds.#id = :amount, token_limit = :token_limit",
-            all_of(*clauses),
+            clauses,
             {"#id": ask.hold_id},
             {":amount": amount, ":token_limit": ask.limit},
         )
@@ -108,7 +109,7 @@ class BudgetStore:
             ask.key,
             "SET origin = :origin, window_start = :start, window_end = :end,"
             " committed = :amount, settled = :zero, holds = :new, token_limit = :token_limit",
-            all_of(window_is_absent(), token_is_not_revoked(ask.issued_at_ms)),
+            [window_is_absent(), token_is_not_revoked(ask.issued_at_ms)],
             {},
             _window_values(grid) | _first_hold_values(ask, amount),
         )
@@ -123,13 +124,13 @@ class BudgetStore:
             "SET prev_start = window_start, prev_end = window_end, prev_committed = committed,"
             " prev_settled = settled, prev_holds = holds, origin = :origin, window_start = :start,"
             " window_end = :end, settled = :zero, committed = :amount, holds = :new, token_limit = :token_limit",
-            all_of(
+            [
                 window_end_is(ended.end_s),
                 previous_window_is_closed(),
                 no_adjustment_is_pending(),
                 hold_is_new(ask.hold_id),
                 token_is_not_revoked(ask.issued_at_ms),
-            ),
+            ],
             {"#id": ask.hold_id},
             _window_values(grid) | _first_hold_values(ask, amount),
         )
@@ -148,7 +149,6 @@ class BudgetStore:
         """
         if not 0 <= cost <= hold.amount:
             raise ValueError(f"a hold of {hold.amount} cannot settle at {cost}")
-        values: dict[str, Value] = {":delta": cost - hold.amount, ":cost": cost}
         refused = Refused(BudgetItem())
         for attributes in (CURRENT, PREVIOUS):
             try:
@@ -156,9 +156,9 @@ class BudgetStore:
                     hold.key,
                     f"SET {attributes.committed} = {attributes.committed} + :delta,"
                     f" {attributes.settled} = {attributes.settled} + :cost REMOVE {attributes.holds}.#id",
-                    hold_is(hold.hold_id, hold.amount, hold.window_start_s, attributes),
+                    [hold_is(hold.hold_id, hold.amount, hold.window_start_s, attributes)],
                     {},
-                    values,
+                    {":delta": cost - hold.amount, ":cost": cost},
                 )
             except Refused as error:
                 refused = error
@@ -183,7 +183,7 @@ class BudgetStore:
         return await self._apply(
             key,
             "SET adjustment = :adjustment",
-            all_of(*clauses),
+            clauses,
             {},
             {":adjustment": adjustment_value(adjustment)},
         )
@@ -203,12 +203,12 @@ class BudgetStore:
         return await self._apply(
             key,
             "SET adjustment = :adjustment",
-            all_of(
+            [
                 window_is(correction.window_start_s, attributes),
                 no_adjustment_is_pending(),
                 nothing_was_adjusted_since(last_adjusted_id),
                 settled_is_at_least(-correction.amount, attributes),
-            ),
+            ],
             {},
             {":adjustment": adjustment_value(correction)},
         )
@@ -226,10 +226,10 @@ class BudgetStore:
                     f"SET {attributes.settled} = {attributes.settled} + :signed,"
                     f" {attributes.committed} = {attributes.committed} + :signed, adjusted = :adjustment_id"
                     " REMOVE adjustment",
-                    all_of(
+                    [
                         adjustment_is_pending(adjustment.adjustment_id),
                         window_is(adjustment.window_start_s, attributes),
-                    ),
+                    ],
                     {},
                     {":signed": adjustment.amount},
                 )
@@ -242,11 +242,13 @@ class BudgetStore:
     async def set_raise(self, key: BudgetKey, amount: int, window_start_s: int) -> BudgetItem:
         """Make `amount` the whole raise of this window (0: none); return the budget, or raise Refused."""
         if amount == 0:
-            return await self._apply(key, "REMOVE #raise", window_is(window_start_s), {"#raise": "raise"}, {})
+            return await self._apply(
+                key, "REMOVE #raise", [window_is(window_start_s)], {"#raise": "raise"}, {}
+            )
         return await self._apply(
             key,
             "SET #raise = :raise",
-            window_is(window_start_s),
+            [window_is(window_start_s)],
             {"#raise": "raise"},
             {":raise": {"amount": amount, "window_start": window_start_s}},
         )
@@ -281,7 +283,7 @@ class BudgetStore:
                 return await self._apply(
                     hold.key,
                     f"SET {attributes.committed} = {attributes.committed} + :more, {attributes.holds}.#id = :new",
-                    all_of(*clauses),
+                    clauses,
                     {},
                     {":more": more, ":new": amount},
                 )
@@ -295,18 +297,15 @@ class BudgetStore:
         self,
         key: BudgetKey,
         expression: str,
-        condition: Clause,
+        clauses: Sequence[Clause],
         names: dict[str, str],
         values: dict[str, Value],
     ) -> BudgetItem:
-        update = Update(
-            self._table,
-            key.item_key(),
-            expression,
-            condition.text,
-            {**condition.names, **names},
-            {**condition.values, **values},
-        )
+        """Make one write under all of the clauses; `names` and `values`, those of the expression, get theirs."""
+        for clause in clauses:
+            names |= clause.names
+            values |= clause.values
+        update = Update(self._table, key.item_key(), expression, all_of(clauses), names, values)
         try:
             return budget_item(await self._dynamodb.update(update))
         except ConditionFailed as refused:

@@ -37,6 +37,11 @@ class RecordKey(Struct, frozen=True):
     sk: str
 
     @property
+    def hour(self) -> int:
+        """The hour, since the epoch, of its partition."""
+        return int(self.pk.split("#")[1])
+
+    @property
     def partition(self) -> RecordPartition:
         """The partition that it lies in."""
         project_id, hour, shard = self.pk.split("#")

@@ -32,9 +32,9 @@ class UsageStore:
         standing = await self._put(record)
         # By the time after the put: a process may have slept before it. And also where the record stood already,
         # since whoever put it may have died before the mark.
-        partition = record.key.partition
-        if self._clock.now_ms() // 1000 >= late_from_s(partition.hour):
-            await self._late_hours.mark(partition)
+        key = record.key
+        if self._clock.now_ms() // 1000 >= late_from_s(key.hour):
+            await self._late_hours.mark(key.partition)
         return standing
 
     async def get(self, key: RecordKey) -> UsageRecord | None:
