@@ -21,7 +21,6 @@ HELD_RETRY_AFTER_S = 1
 _WARNING_THRESHOLDS = (("0.95", 95), ("0.75", 75))
 # Claude Code's words for a period; it has none for an hour.
 _PERIODS: dict[WindowKind, str] = {"day": "daily", "week": "weekly", "month": "monthly"}
-_UNIFIED = "anthropic-ratelimit-unified"
 
 
 class BudgetState(Struct, frozen=True):
@@ -44,16 +43,16 @@ def budget_headers(state: BudgetState) -> list[tuple[str, str]]:
     status = "allowed" if passed is None else "allowed_warning"
     headers = [
         *_plain_headers(state),
-        (f"{_UNIFIED}-status", status),
-        (f"{_UNIFIED}-overage-status", status),
-        (f"{_UNIFIED}-representative-claim", "overage"),
+        ("anthropic-ratelimit-unified-status", status),
+        ("anthropic-ratelimit-unified-overage-status", status),
+        ("anthropic-ratelimit-unified-representative-claim", "overage"),
         # Below 1 while the user is allowed: at 1 the client says that the cap is reached.
-        (f"{_UNIFIED}-overage-utilization", f"{min(used_percent, 99) / 100:.2f}"),
-        (f"{_UNIFIED}-reset", str(state.window.end_s)),
-        (f"{_UNIFIED}-overage-reset", str(state.window.end_s)),
+        ("anthropic-ratelimit-unified-overage-utilization", f"{min(used_percent, 99) / 100:.2f}"),
+        ("anthropic-ratelimit-unified-reset", str(state.window.end_s)),
+        ("anthropic-ratelimit-unified-overage-reset", str(state.window.end_s)),
     ]
     if passed is not None:
-        headers.append((f"{_UNIFIED}-overage-surpassed-threshold", passed))
+        headers.append(("anthropic-ratelimit-unified-overage-surpassed-threshold", passed))
     return headers
 
 
@@ -69,15 +68,15 @@ def spent(state: BudgetState, *, request_amount: int, now_s: int) -> BudgetExcee
     )
     refusal.headers |= dict(_plain_headers(state))
     refusal.headers |= {
-        f"{_UNIFIED}-status": "rejected",
-        f"{_UNIFIED}-reset": str(state.window.end_s),
-        f"{_UNIFIED}-overage-reset": str(state.window.end_s),
-        f"{_UNIFIED}-overage-utilization": "1",
-        f"{_UNIFIED}-overage-surpassed-threshold": "1",
-        f"{_UNIFIED}-overage-disabled-reason": "org_spend_cap_reached",
+        "anthropic-ratelimit-unified-status": "rejected",
+        "anthropic-ratelimit-unified-reset": str(state.window.end_s),
+        "anthropic-ratelimit-unified-overage-reset": str(state.window.end_s),
+        "anthropic-ratelimit-unified-overage-utilization": "1",
+        "anthropic-ratelimit-unified-overage-surpassed-threshold": "1",
+        "anthropic-ratelimit-unified-overage-disabled-reason": "org_spend_cap_reached",
     }
     if state.kind in _PERIODS:
-        refusal.headers[f"{_UNIFIED}-overage-period"] = _PERIODS[state.kind]
+        refusal.headers["anthropic-ratelimit-unified-overage-period"] = _PERIODS[state.kind]
     return refusal
 
 

@@ -12,6 +12,7 @@ from channeling.json_spans import Span
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _SPACE = b" \t\n\r"
+_LAST_SPACE, _COMMA, _CLOSING_BRACE = b" ,}"
 
 
 def plain_spans(text: bytes) -> dict[str, Span] | None:
@@ -23,22 +24,28 @@ def plain_spans(text: bytes) -> dict[str, Span] | None:
     try:
         members = _OBJECT.decode(text)
         spans: dict[str, Span] = {}
-        position = _after_space(text, _after_space(text, 0) + 1)
+        end = _after_space(text, 0)  # of what has been walked: up to the brace, then to a comma each
         for key, raw in members.items():
-            if spans:
-                if text[position] != 0x2C:  # a comma
-                    return None
-                position = _after_space(text, position + 1)
+            if spans and text[end] != _COMMA:
+                return None
             written = b'"%b"' % key.encode()
-            if not text.startswith(written, position):
+            start = end + 1 if text[end + 1] > _LAST_SPACE else _after_space(text, end + 1)
+            if not text.startswith(written, start):
                 return None
-            position = _after_space(text, _after_space(text, position + len(written)) + 1)
+            colon = start + len(written)
+            if text[colon] <= _LAST_SPACE:
+                colon = _after_space(text, colon)
+            start = colon + 1 if text[colon + 1] > _LAST_SPACE else _after_space(text, colon + 1)
             value = bytes(raw)
-            if not text.startswith(value, position):
+            if not text.startswith(value, start):
                 return None
-            spans[key] = Span(position, position + len(value))
-            position = _after_space(text, position + len(value))
-        return spans if text[position] == 0x7D else None  # a closing brace
+            end = start + len(value)
+            spans[key] = Span(start, end)
+            if text[end] <= _LAST_SPACE:
+                end = _after_space(text, end)
+        if not spans:
+            end = _after_space(text, end + 1)
+        return spans if text[end] == _CLOSING_BRACE else None
     except (msgspec.DecodeError, RecursionError, IndexError):
         return None
 

@@ -10,7 +10,7 @@ import anthropic
 import orjson
 import pytest
 
-from channeling.providers.anthropic.response import count_of_tokens, facts_of_message
+from channeling.providers.anthropic.response import count_of_tokens, read_message
 from channeling.providers.anthropic.stream import AnthropicStream
 from channeling.upstream import UpstreamRequest, read_body
 from channeling_cli.demo_upstream import LONGEST_SILENCE_S, PIECES_PER_S, DemoUpstream
@@ -78,7 +78,7 @@ async def test_a_whole_answer_says_the_same() -> None:
     message = orjson.loads(body)
     assert (status, message["type"], message["stop_reason"]) == (200, "message", "end_turn")
     assert message["content"] == [{"type": "text", "text": read_strictly(streamed).text}]
-    assert facts_of_message(body).usage is not None
+    assert read_message(body)[0].usage is not None
     assert pace.slept_s == [LONGEST_SILENCE_S]
 
 
@@ -93,7 +93,7 @@ async def test_max_tokens_is_honoured(max_tokens: int) -> None:
 
 async def test_a_count_is_what_a_message_bills() -> None:
     _, counted = await answer_to({"model": "m", "messages": HELLO["messages"]}, "/v1/messages/count_tokens")
-    usage = facts_of_message((await answer_to(HELLO))[1]).usage
+    usage = read_message((await answer_to(HELLO))[1])[0].usage
     assert usage is not None
     assert count_of_tokens(counted) == usage.input_tokens
 

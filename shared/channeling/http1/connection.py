@@ -29,6 +29,7 @@ _LONGEST_HEAD_BYTES = 64 * 1024
 _MOST_HEADERS = 256
 # Up to this head and body go out as one write, so mostly as one packet; a longer body goes in pieces of it.
 _PIECE_BYTES = 64 * 1024
+_TOO_MANY_HEADERS = "the response has too many headers, or too long ones"
 _FIRST_FINAL_STATUS = (
     200  # those below are informational (RFC 9110, section 15.2): the answer is still to come
 )
@@ -61,7 +62,7 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self._parser = HttpResponseParser(self)
         self.status, self.headers = 0, {}
-        self._header_count = self._header_bytes = 0
+        self._fields: list[tuple[bytes, bytes]] = []
         self._has_head = self._ends_with_connection = self._keeps_alive = self._is_complete = False
         self._pieces: list[bytes] = []
         self._unread_bytes = self._idling_bytes = 0
@@ -267,20 +268,27 @@ class Connection(asyncio.Protocol):
             self._can_be_reused = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_count += 1
-        self._header_bytes += len(name) + len(value)
-        if self._header_count > _MOST_HEADERS or self._header_bytes > _LONGEST_HEAD_BYTES:
-            self._error = ResponseMalformed("the response has too many headers, or too long ones")
+        # Trailers count too, though nothing here asks for one.
+        self._fields.append((name, value))
+        if len(self._fields) > _MOST_HEADERS:
+            self._error = ResponseMalformed(_TOO_MANY_HEADERS)
             raise self._error
-        if self._has_head or self._is_complete:
-            return  # a trailer: nothing here asks for one
-        # The parser leaves the white space behind a value, which is no part of it (RFC 9110, section 5.5).
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
-        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+
+    def _read_fields(self) -> None:
+        headers, length = self.headers, 0
+        for name, value in self._fields:
+            length += len(name) + len(value)
+            # The parser leaves the white space behind a value, which is no part of it (RFC 9110, section 5.5).
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if length > _LONGEST_HEAD_BYTES:
+            self._error = ResponseMalformed(_TOO_MANY_HEADERS)
+            raise self._error
 
     def on_headers_complete(self) -> None:
         if self._is_complete:
             return
+        self._read_fields()
         self.status, version = self._parser.get_status_code(), self._parser.get_http_version()
         if version not in _VERSIONS:
             self._error = ResponseMalformed("the server speaks another version of HTTP")
@@ -322,7 +330,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._has_head or self._is_complete:
-            self._header_count = self._header_bytes = 0
+            self._fields.clear()
             return
         self._is_complete = True
         self._can_be_reused = self._keeps_alive

@@ -148,7 +148,7 @@ def rates_of(price: ModelPrice, terms: BillingTerms, total_input_tokens: int) ->
         if variant.applies(terms):
             steps = tuple(own or other for own, other in zip(astuple(variant.rates), steps, strict=True))
     plain_input, output, read, write_5m, write_1h = [
-        kind and _rate_at(kind, total_input_tokens) for kind in steps
+        kind and (kind[0].rate if len(kind) == 1 else _rate_at(kind, total_input_tokens)) for kind in steps
     ]
     assert plain_input is not None  # noqa: S101 - ModelPrice refuses to be made without these two
     assert output is not None  # noqa: S101 - the same
@@ -175,10 +175,9 @@ def surcharge_of(price: ModelPrice, terms: BillingTerms) -> tuple[int, int]:
 
 def _rate_at(steps: Steps, total_input_tokens: int) -> int:
     rate = steps[0].rate
-    if len(steps) > 1:
-        for step in steps[1:]:
-            if total_input_tokens > step.above_tokens:
-                rate = step.rate
+    for step in steps[1:]:
+        if total_input_tokens > step.above_tokens:
+            rate = step.rate
     return rate
 
 

@@ -1,6 +1,9 @@
 """What a provider billed for one request, in disjoint counts: no token is in two of them."""
 
 from msgspec import Struct
+from msgspec.structs import astuple
+
+_WHOLE = {int}
 
 
 class TokenCounts(Struct, frozen=True):
@@ -21,9 +24,11 @@ class TokenCounts(Struct, frozen=True):
     web_fetch_requests: int = 0
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        counts = astuple(self)
+        if set(map(type, counts)) == _WHOLE and min(counts) >= 0:
+            return  # several for each request, so without a loop
+        for name, value in zip(_COUNTS, counts, strict=True):
+            if type(value) is not int or value < 0:
                 raise ValueError(f"{name} must be a whole number of at least 0, not {value!r}")
 
     @property

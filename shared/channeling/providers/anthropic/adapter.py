@@ -16,7 +16,7 @@ from channeling.providers.anthropic.request import (
     upstream_headers,
     upstream_url,
 )
-from channeling.providers.anthropic.response import count_of_tokens, emitted_in_message, facts_of_message
+from channeling.providers.anthropic.response import count_of_tokens, read_message
 from channeling.providers.anthropic.stream import AnthropicStream
 from channeling.providers.error_answer import Relay, Replacement
 from channeling.providers.provider_adapter import Headers, MessageCall, UpstreamTarget, WholeAnswer
@@ -35,7 +35,8 @@ class AnthropicReader(Struct, frozen=True):
         return AnthropicStream(self.request_id)
 
     def whole_answer(self, body: bytes) -> WholeAnswer:
-        return WholeAnswer(body, facts_of_message(body), emitted_in_message(body))
+        facts, emitted = read_message(body)
+        return WholeAnswer(body, facts, emitted)
 
 
 class AnthropicAdapter:

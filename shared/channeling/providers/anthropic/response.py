@@ -12,13 +12,18 @@ from channeling.providers.answer_stream import AnswerFacts, Emitted
 from channeling.providers.anthropic.usage import billing_terms, has_count, side_usages, token_counts
 
 
-def facts_of_message(body: bytes) -> AnswerFacts:
-    """Return what a message's JSON says of its bill and end; raise UpstreamFailed when it is no message.
+def read_message(body: bytes) -> tuple[AnswerFacts, Emitted]:
+    """Return what a message's JSON says of its bill and end, and how much the model wrote in it, to estimate usage
+    that it lacks; raise UpstreamFailed when it is no message.
 
     A status of 200 proves nothing: proxies answer HTML or nothing under it. `usage` is None in a message that
     reports none.
     """
     message = _object(body)
+    return _facts(message), _emitted(message)
+
+
+def _facts(message: dict[str, Any]) -> AnswerFacts:
     if message.get("type") != "message":
         raise UpstreamFailed(_why_not_a_message(message))
     usage = message.get("usage")
@@ -33,10 +38,9 @@ def facts_of_message(body: bytes) -> AnswerFacts:
     )
 
 
-def emitted_in_message(body: bytes) -> Emitted:
-    """Return how much the model wrote in a message, to estimate usage that it lacks; raise UpstreamFailed."""
+def _emitted(message: dict[str, Any]) -> Emitted:
     emitted = Emitted()
-    content = _object(body).get("content")
+    content = message.get("content")
     for block in content if isinstance(content, list) else []:
         if isinstance(block, dict):
             add_block(emitted, block)

@@ -90,7 +90,7 @@ def _side_usages(iterations: Any) -> Iterator[SideUsage]:
 
 def _count(mapping: Mapping[str, Any], name: str) -> int | None:
     value = mapping.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None
 
 
 def _text(mapping: Mapping[str, Any], name: str) -> str | None:

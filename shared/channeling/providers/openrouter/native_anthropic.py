@@ -25,7 +25,7 @@ from channeling.providers.anthropic.request import (
     upstream_headers,
     upstream_url,
 )
-from channeling.providers.anthropic.response import emitted_in_message, facts_of_message
+from channeling.providers.anthropic.response import read_message
 from channeling.providers.anthropic.stream import AnthropicStream
 from channeling.providers.error_answer import Relay, Replacement
 from channeling.providers.openrouter.attribution import attribution_headers
@@ -61,9 +61,9 @@ class NativeReader(Struct, frozen=True):
         return AnthropicStream(self.request_id, reported_cost=reported_cost)
 
     def whole_answer(self, body: bytes) -> WholeAnswer:
-        facts = facts_of_message(body)
+        facts, emitted = read_message(body)
         cost = reported_cost(object_in(orjson.loads(body), "usage"))
-        return WholeAnswer(body, replace(facts, reported_cost=cost), emitted_in_message(body))
+        return WholeAnswer(body, replace(facts, reported_cost=cost), emitted)
 
 
 class NativeAnthropicAdapter:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from channeling.errors import UpstreamFailed
-from channeling.providers.anthropic.response import count_of_tokens, emitted_in_message, facts_of_message
+from channeling.providers.anthropic.response import count_of_tokens, read_message
 from channeling.usage.token_counts import BillingTerms, TokenCounts
 
 MESSAGE: dict[str, Any] = {
@@ -27,18 +27,18 @@ MESSAGE: dict[str, Any] = {
 
 def test_a_message() -> None:
     body = orjson.dumps(MESSAGE)
-    facts = facts_of_message(body)
+    facts, _ = read_message(body)
     assert facts.usage == TokenCounts(input_tokens=5, output_tokens=6)
     assert facts.output_is_final
     assert facts.terms == BillingTerms(service_tier="priority")
     assert (facts.model, facts.stop_reason, facts.side_usages) == ("claude-opus-4-8", "end_turn", ())
-    emitted = emitted_in_message(body)
+    emitted = read_message(body)[1]
     assert (emitted.ascii_bytes, emitted.non_ascii_chars) == (2 + 4 + len('{"a":1}'), 1)
 
 
 @pytest.mark.parametrize("usage", [None, {}, "x", {"output_tokens": "6"}])
 def test_a_message_without_usage_is_left_to_an_estimate(usage: Any) -> None:
-    facts = facts_of_message(orjson.dumps(MESSAGE | {"usage": usage}))
+    facts, _ = read_message(orjson.dumps(MESSAGE | {"usage": usage}))
     assert facts.usage is None
     assert not facts.output_is_final
 
@@ -57,12 +57,12 @@ def test_a_message_without_usage_is_left_to_an_estimate(usage: Any) -> None:
 )
 def test_what_is_no_message_is_a_failure(body: bytes, message: str) -> None:
     with pytest.raises(UpstreamFailed, match=message):
-        facts_of_message(body)
+        read_message(body)
 
 
 @pytest.mark.parametrize("content", [None, "x", [None, 7, {}]])
 def test_odd_content_counts_nothing(content: Any) -> None:
-    assert emitted_in_message(orjson.dumps(MESSAGE | {"content": content})).ascii_bytes == 0
+    assert read_message(orjson.dumps(MESSAGE | {"content": content}))[1].ascii_bytes == 0
 
 
 def test_a_count() -> None:
