@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from starlette.responses import RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
-
+from channeling.asgi import ASGIApp, Receive, Scope, Send
 from channeling.auth.admin_token import mint_admin_token
 from channeling.doors import Doors
 from channeling.settings import Settings
@@ -35,7 +33,9 @@ class WithAdmin:
         path = scope.get("path", "")
         if scope["type"] == "http" and path == ADMIN_PATH:
             # What the page names beside itself is relative to a folder.
-            await RedirectResponse(f"{ADMIN_PATH}/", 308)(scope, receive, send)
+            headers = [(b"location", f"{ADMIN_PATH}/".encode()), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 308, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
         elif scope["type"] == "http" and path.startswith(f"{ADMIN_PATH}/"):
             root_path = scope.get("root_path", "") + ADMIN_PATH
             if self._admin is None:

@@ -269,7 +269,7 @@ def test_the_admin_function_gets_the_versions_that_are_tested_here() -> None:
 def test_lambda_gets_the_versions_that_are_tested_here_and_only_what_it_needs() -> None:
     lock = ROOT / "layers/messages-deps/requirements.txt"
     pins, tested = _pins(lock), _pins(ROOT / "requirements/run.lock")
-    assert {"starlette", "httptools", "certifi", "orjson"} <= set(pins)
+    assert {"starlette", "httptools", "certifi", "orjson", "msgspec"} <= set(pins)
     forbidden = {"boto3", "botocore", "cryptography", "fastapi", "genai-prices", "httpx", "pydantic", "rich"}
     assert not forbidden & set(pins)
     assert pins.items() <= tested.items()
