@@ -16,6 +16,7 @@ class Doors(Struct, frozen=True):
     """Store, encryption, providers, time, chance, alerts, metrics; `randomness(n)` returns n random bytes.
 
     `reset` drops connections and credentials, which no two copies of a process restored from a snapshot may share.
+    `connect_ahead` begins to connect to the server of a URL, where this process has not called it yet.
     """
 
     dynamodb: DynamoDB
@@ -26,3 +27,4 @@ class Doors(Struct, frozen=True):
     alerts: AlertDoor = field(default_factory=LoggedAlerts)
     metrics: Metrics = field(default_factory=NoMetrics)
     reset: Callable[[], None] = lambda: None
+    connect_ahead: Callable[[str], None] = lambda url: None

@@ -54,6 +54,7 @@ async def open_doors(settings: Settings, environ: Mapping[str, str] = os.environ
             event_bus_alerts(aws, settings.alert_event_bus),
             metrics_of(settings.metrics_deployment, clock),
             reset=reset,
+            connect_ahead=upstream.connect_ahead,
         )
     finally:
         if connecting is not None:

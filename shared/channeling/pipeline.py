@@ -54,6 +54,8 @@ async def answer_message(gateway: Gateway, call: Call, answer: Answer) -> None:
         routed = routed.held_at(prices.plain_rates(request))
     # Before the hold: it may not be one that can be asked.
     message_call = _message_call(call, request, routed)
+    # While the store is asked: on a cold start it takes as long to greet the provider.
+    gateway.doors.connect_ahead(message_call.request.url)
     admitted = await hold_request(gateway, call, caller, request, routed, prices)
     standing = _standing_hold(gateway, call, caller, request, routed, admitted)
     exchange = _new_exchange(gateway, request, admitted)

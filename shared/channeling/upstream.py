@@ -27,11 +27,14 @@ from channeling.http1.errors import (
     UnknownEncoding,
     UrlUnusable,
 )
+from channeling.http1.request_head import Origin
 
 OVERLOADED_STATUS = 529
 MAX_RETRIES = 2
 MAX_RETRY_DELAY_S = 2.0
 _FIRST_RETRY_DELAY_S = 0.25
+# Three providers, and the servers that projects name.
+_MOST_CONNECTED_AHEAD = 1_000
 
 
 class UpstreamUnreachable(UpstreamFailed):
@@ -106,6 +109,8 @@ class HttpUpstream:
         trusted_hosts: Collection[str] | None = None,
     ) -> None:
         self._sleep = sleep
+        self._called: set[Origin] = set()
+        self._connecting: dict[Origin, asyncio.Task[None]] = {}
         self._client = HttpClient(
             max_connections=max_connections,
             connect_timeout_s=connect_timeout_s,
@@ -114,6 +119,8 @@ class HttpUpstream:
 
     async def send(self, request: UpstreamRequest) -> "UpstreamHttpResponse":
         """Send, trying again at most twice when nothing was connected or the provider says 529."""
+        if self._connecting:
+            await self._connected_ahead(request.url)
         for retries_left in range(MAX_RETRIES, -1, -1):
             delay_s = _FIRST_RETRY_DELAY_S * 2 ** (MAX_RETRIES - retries_left)
             try:
@@ -129,19 +136,46 @@ class HttpUpstream:
             await self._sleep(delay_s)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    async def connect(self, url: str) -> None:
-        """Open a connection ahead of the first request; raise UpstreamFailed."""
+    def connect_ahead(self, url: str) -> None:
+        """Begin to connect to a server that this process has not called yet, for a request that is to be sent soon.
+
+        What fails here fails there again, and says why.
+        """
+        try:
+            origin = self._client.origin_of(url)
+        except UrlUnusable:
+            return
+        if origin not in self._called and len(self._called) < _MOST_CONNECTED_AHEAD:
+            self._called.add(origin)
+            self._connecting[origin] = asyncio.get_running_loop().create_task(self._connect(origin, url))
+
+    async def _connect(self, origin: Origin, url: str) -> None:
         try:
             await self._client.connect(url)
-        except HttpError as error:
-            raise failure_of(error) from error
+        except HttpError:
+            pass  # `send` will say so
+        finally:
+            self._connecting.pop(origin, None)
+
+    async def _connected_ahead(self, url: str) -> None:
+        try:
+            connecting = self._connecting.get(self._client.origin_of(url))
+        except UrlUnusable:
+            return
+        if connecting is not None:
+            await asyncio.wait({connecting})
 
     def drop_connections(self) -> None:
         """Close every connection, to go on with new ones: after the process was frozen, say."""
+        self._called.clear()
         self._client.drop_connections()
 
     async def aclose(self) -> None:
         """Close every connection."""
+        if connecting := set(self._connecting.values()):
+            for one in connecting:
+                one.cancel()
+            await asyncio.wait(connecting)
         await self._client.aclose()
 
 

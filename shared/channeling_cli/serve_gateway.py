@@ -109,7 +109,8 @@ def _open_doors(backend: LocalBackend) -> tuple["Doors", Callable[[], Awaitable[
     from channeling_cli.demo_switch import UpstreamWithDemo
     from channeling_cli.lean_store import open_lean_store
 
-    upstream: UpstreamClient = HttpUpstream()
+    providers = HttpUpstream()
+    upstream: UpstreamClient = providers
     if backend.is_demo:
         from channeling_cli.demo_upstream import DemoUpstream
 
@@ -120,7 +121,20 @@ def _open_doors(backend: LocalBackend) -> tuple["Doors", Callable[[], Awaitable[
         await upstream.aclose()
         await store.aclose()
 
-    return Doors(store.dynamodb, backend.cipher, upstream, SystemClock(), secrets.token_bytes), close
+    doors = Doors(
+        store.dynamodb,
+        backend.cipher,
+        upstream,
+        SystemClock(),
+        secrets.token_bytes,
+        # The demo is no server.
+        connect_ahead=_connect_to_nobody if backend.is_demo else providers.connect_ahead,
+    )
+    return doors, close
+
+
+def _connect_to_nobody(url: str) -> None:
+    pass
 
 
 def _settings(environ: Mapping[str, str], backend: LocalBackend) -> Settings:

@@ -84,9 +84,13 @@ class HttpClient:
             raise
         return HttpResponse(connection, self._pool, read_timeout_s)
 
+    def origin_of(self, url: str) -> Origin:
+        """Return the server that a URL is of; raise UrlUnusable."""
+        return self._place(url)[0]
+
     async def connect(self, url: str) -> None:
         """Open one connection ahead and leave it in the pool; raise HttpError."""
-        origin, _ = split_url(url)
+        origin = self.origin_of(url)
         connection = await self._open(origin)
         self._pool.give_back(connection)
 
