@@ -72,6 +72,13 @@ async def test_any_other_connects_to_nothing(listener: Listener, initialization:
     assert listener.accepted == 1
 
 
+async def test_a_provider_is_connected_to_ahead_of_a_request_alone(listener: Listener) -> None:
+    async with open_doors(SETTINGS, environ_of(listener, None)) as doors:
+        assert listener.accepted == 0
+        doors.connect_ahead(f"{listener.url}/v1/messages")
+        await asyncio.wait_for(listener.one.wait(), 60)
+
+
 async def test_a_service_that_cannot_be_reached_does_not_keep_it_from_starting() -> None:
     unreachable = Listener()
     unreachable.url = "http://127.0.0.1:9"
