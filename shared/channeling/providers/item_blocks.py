@@ -9,7 +9,7 @@ import orjson
 from channeling.providers.answer_terms import AnswerTerms
 from channeling.providers.foreign_search import SEARCH_SEAL
 from channeling.providers.message_ids import server_tool_use_id, tool_use_id
-from channeling.providers.message_writer import MessageWriter
+from channeling.providers.message_writer import BlockKind, MessageWriter
 from channeling.providers.output_items import Search, ToolCall, Write
 from channeling.providers.stop_scan import StopScan
 
@@ -33,6 +33,13 @@ class ItemBlocks:
         self._used_ids = set(terms.used_tool_ids)
         self._scan = StopScan(terms.stop_sequences)
         self._citations: list[dict[str, Any]] = []
+
+    def takes_as_is(self, kind: BlockKind) -> bool:
+        """Say whether a block of this kind is open, which then is that of the item that may write, and pieces go
+        into it as they are."""
+        if self._writer.open_block != kind:
+            return False
+        return kind != "text" or not self._terms.stop_sequences
 
     def write(self, writes: Sequence[Write]) -> None:
         """Write until the end or the first stop sequence; pieces that had to wait come as one."""

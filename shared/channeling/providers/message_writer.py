@@ -4,7 +4,7 @@ It opens, closes and numbers the blocks: one value says which block is open, an 
 guarded function writes the ending, after which nothing is written. Translators say what the model wrote, in order.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from channeling.errors import GatewayError
@@ -18,7 +18,8 @@ BlockKind = Literal["text", "thinking", "tool"]
 class MessageWriter:
     """One message in the making. Source of the events: `anthropic` 2.12.0, `types/raw_message_stream_event.py`.
 
-    Whatever is written waits until `take` fetches it. `failure` is the error that the message ended with.
+    Whatever is written waits until `take` or `take_encoded` fetches it. `failure` is the error that the message
+    ended with.
     """
 
     def __init__(self, request_id: str) -> None:
@@ -28,7 +29,7 @@ class MessageWriter:
         self.blocks = 0
         self._request_id = request_id
         self._open: BlockKind | None = None
-        self._events: list[Event] = []
+        self._events: list[Event | bytes] = []
 
     @property
     def error(self) -> StreamError | None:
@@ -41,9 +42,17 @@ class MessageWriter:
         return self._open
 
     def take(self) -> list[Event]:
-        """Return the events that were written since the last time."""
-        events, self._events = self._events, []
+        """Return the events that were written since the last time; raise ValueError where bodies were written."""
+        written, self._events = self._events, []
+        events = [event for event in written if not isinstance(event, bytes)]
+        if len(events) != len(written):
+            raise ValueError("pieces that were written as bytes are no events")
         return events
+
+    def take_encoded(self) -> bytes:
+        """Return what was written since the last time as server-sent events."""
+        written, self._events = self._events, []
+        return encode_events(written)
 
     def start(self, *, message_id: str, model: str, usage: Mapping[str, Any]) -> None:
         """Begin the message; only the first time counts."""
@@ -94,6 +103,14 @@ class MessageWriter:
         if piece:
             self._require("tool")
             self._delta({"type": "input_json_delta", "partial_json": piece})
+
+    def bodies(self, bodies: Sequence[bytes]) -> None:
+        """Write pieces of the open block's text, thinking or input, at least one: each a delta of its own, given
+        as the body of its string in orjson's JSON."""
+        if self._open is None:
+            raise ValueError("pieces while no block is open")
+        start = _DELTA_STARTS[self._open] % (self.blocks - 1)
+        self._events.append(start + (_DELTA_END + start).join(bodies) + _DELTA_END)
 
     def whole_block(self, block: Mapping[str, Any]) -> None:
         """Write a block that has no deltas, such as the result of a tool at the provider."""
@@ -169,6 +186,18 @@ class MessageWriter:
 _EMPTY_THINKING: Mapping[str, Any] = {"type": "thinking", "thinking": "", "signature": ""}
 
 
-def encode_events(events: Iterable[Event]) -> bytes:
-    """Return the events as server-sent events."""
-    return b"".join([encode_event(event["type"], event) for event in events])
+# What `encode_event` writes before and after the text of a delta.
+_DELTA_START = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":'
+_DELTA_STARTS: Mapping[BlockKind, bytes] = {
+    "text": _DELTA_START + b'{"type":"text_delta","text":"',
+    "thinking": _DELTA_START + b'{"type":"thinking_delta","thinking":"',
+    "tool": _DELTA_START + b'{"type":"input_json_delta","partial_json":"',
+}
+_DELTA_END = b'"}}\n\n'
+
+
+def encode_events(events: Iterable[Event | bytes]) -> bytes:
+    """Return the events as server-sent events; some may have been encoded before."""
+    return b"".join(
+        [event if isinstance(event, bytes) else encode_event(event["type"], event) for event in events]
+    )

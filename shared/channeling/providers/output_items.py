@@ -80,6 +80,15 @@ class OutputItem:
         if not self.done and (rest := self._part(part).rest_of(whole)):
             self._write(part, rest)
 
+    @property
+    def open_part(self) -> Part | None:
+        """The part whose pieces go into the item's block as they are, once what was written before is."""
+        return None
+
+    def note(self, part: Part, piece: str) -> None:
+        """Take a piece of the open part that the caller writes."""
+        self._part(part).add(piece)
+
     def finish(self, item: Mapping[str, Any], *, cut_off: bool) -> None:
         """Take the whole item, as far as it is known; `cut_off`: it ended before the model was done with it."""
         if self.done:
@@ -125,6 +134,10 @@ class FunctionCallItem(OutputItem):
             self.writes.append(("tool", ToolCall(call_id, name)))
             if so_far := self._part(self.ARGUMENTS).so_far:
                 self.writes.append(("tool_input", so_far))
+
+    @property
+    def open_part(self) -> Part | None:
+        return self.ARGUMENTS if self._is_open else None
 
     def whole_part(self, part: Part, whole: Any) -> None:
         """Take all of the arguments; raise UpstreamFailed where those that came in pieces were others.
@@ -178,6 +191,11 @@ class ItemQueue:
         """End the items that are not done; raises UpstreamFailed."""
         for item in self._waiting:
             item.finish({}, cut_off=cut_off)
+
+    @property
+    def writing(self) -> OutputItem | None:
+        """The item that may write, once all `writes` were taken."""
+        return self._waiting[0] if self._waiting else None
 
     def writes(self) -> Iterator[list[Write]]:
         """Yield what may be written now: of the first item that is not done, and of every one before it."""

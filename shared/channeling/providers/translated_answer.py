@@ -10,7 +10,8 @@ from channeling.providers.client_usage import client_usage, estimated_output_tok
 from channeling.providers.item_blocks import ItemBlocks
 from channeling.providers.message_ids import message_id
 from channeling.providers.message_writer import MessageWriter
-from channeling.providers.output_items import Write, broken_call
+from channeling.providers.output_items import OutputItem, Part, Write, broken_call
+from channeling.providers.string_bodies import read_bodies
 
 
 class TranslatedAnswer:
@@ -28,6 +29,14 @@ class TranslatedAnswer:
     def fail(self, error: GatewayError) -> None:
         """End with an error, however far the answer has come."""
         self.writer.fail(error)
+
+    def _take_bodies(self, item: OutputItem, part: Part, bodies: Sequence[bytes]) -> int:
+        """Take pieces of what is being written, as many of them as are texts; return how many."""
+        texts, written = read_bodies(bodies)
+        if texts:
+            item.note(part, "".join(texts))
+            self.writer.bodies(written)
+        return len(texts)
 
     def _start(self) -> None:
         if not self.writer.started:

@@ -1,11 +1,11 @@
 """A provider's stream of JSON events, read as bytes and written as Anthropic's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from channeling.errors import GatewayError, UpstreamFailed
 from channeling.providers.answer_stream import AnswerFacts, Emitted, StreamError
-from channeling.providers.message_writer import MessageWriter, encode_events
+from channeling.providers.message_writer import MessageWriter
 from channeling.providers.provider_json import read_json
 from channeling.sse import RecordTooLong, SseSplitter, parse_record
 
@@ -20,8 +20,12 @@ class AnswerTranslator(Protocol):
     facts: AnswerFacts
     writer: MessageWriter
 
-    def take(self, event: Mapping[str, Any], name: str | None = None) -> None:
+    def take(self, event: Mapping[str, Any], name: str | None = None, record: bytes = b"") -> None:
         """Take one event; `name` is that of its record, where it had one."""
+
+    def take_plain(self, records: Sequence[bytes], start: int) -> int:
+        """Take the records from `start` on that are more of what is being written, and nothing else, without
+        parsing each; return how many. What comes of them is what comes of taking one by one."""
 
     def take_end_mark(self) -> None:
         """Take the mark that says that no event follows."""
@@ -109,25 +113,32 @@ class TranslatedStream:
 
     def _translate(self, records: list[bytes]) -> bytes:
         translator, writer = self._translator, self._translator.writer
-        for record in records:
-            if writer.ended:
-                break
-            name, data = parse_record(record)
-            if not data:
-                continue
-            if data == _END_MARK:
-                translator.take_end_mark()
-                continue
-            try:
-                event = read_json(data)
-            except ValueError:
-                event = None
-            if isinstance(event, dict):
-                translator.take(event, name)
+        position = 0
+        while position < len(records) and not writer.ended:
+            if plain := translator.take_plain(records, position):
+                position += plain
             else:
-                garbage = "the upstream provider sent something that is not an event of its API"
-                translator.fail(UpstreamFailed(garbage))
+                self._take_record(records[position])
+                position += 1
         return self._written()
 
+    def _take_record(self, record: bytes) -> None:
+        translator = self._translator
+        name, data = parse_record(record)
+        if not data:
+            return
+        if data == _END_MARK:
+            translator.take_end_mark()
+            return
+        try:
+            event = read_json(data)
+        except ValueError:
+            event = None
+        if isinstance(event, dict):
+            translator.take(event, name, record)
+        else:
+            garbage = "the upstream provider sent something that is not an event of its API"
+            translator.fail(UpstreamFailed(garbage))
+
     def _written(self) -> bytes:
-        return encode_events(self._translator.writer.take())
+        return self._translator.writer.take_encoded()

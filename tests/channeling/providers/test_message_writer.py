@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +50,40 @@ def test_a_message() -> None:
         RESULT,
     ]
     assert (message["stop_reason"], message["usage"]) == ("tool_use", {"input_tokens": 3, "output_tokens": 9})
+
+
+@pytest.mark.parametrize(
+    ("begin", "write"),
+    [
+        (lambda writer: None, MessageWriter.text),
+        (lambda writer: None, MessageWriter.thinking),
+        (lambda writer: writer.open_tool(TOOL), MessageWriter.tool_input),
+    ],
+)
+def test_bodies_are_written_as_the_pieces_that_they_are_of(
+    begin: Callable[[MessageWriter], None], write: Callable[[MessageWriter, str], None]
+) -> None:
+    at_once, singly = started(), started()
+    pieces = ["x", 'a "quoted" \\ line\n', "é你😀"]
+    for writer in (at_once, singly):
+        writer.whole_block(RESULT)
+        begin(writer)
+        write(writer, "first")
+    at_once.bodies([orjson.dumps(piece)[1:-1] for piece in pieces])
+    for piece in pieces:
+        write(singly, piece)
+    assert at_once.take_encoded() == singly.take_encoded()
+    assert at_once.take_encoded() == b""
+
+
+def test_bodies_belong_into_a_block_and_are_no_events() -> None:
+    writer = started()
+    with pytest.raises(ValueError, match="no block"):
+        writer.bodies([b"x"])
+    writer.text("x")
+    writer.bodies([b"y"])
+    with pytest.raises(ValueError, match="no events"):
+        writer.take()
 
 
 def test_empty_pieces_open_nothing() -> None:

@@ -106,6 +106,13 @@ class CallItem(FunctionCallItem):
 
     def delta(self, part: Part, piece: str) -> None:
         super().delta(part, piece)
+        self._look_at_end(piece)
+
+    def note(self, part: Part, piece: str) -> None:
+        super().note(part, piece)
+        self._look_at_end(piece)
+
+    def _look_at_end(self, piece: str) -> None:
         if last := piece.rstrip()[-1:]:
             self._may_be_whole = last == "}"
 

@@ -6,7 +6,7 @@ is one translation. The end is written when nothing can follow: at `[DONE]`, at 
 that follows the finish reason. Without a finish reason there is no good end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channeling.errors import GatewayError, Overloaded, UpstreamFailed
@@ -15,6 +15,7 @@ from channeling.providers.chat_completions.answer_dialect import AnswerDialect
 from channeling.providers.chat_completions.answer_items import ReasoningItem, TextItem
 from channeling.providers.chat_completions.delta import Delta, annotations_of, read_delta
 from channeling.providers.chat_completions.finish_reasons import finish_reason_of, outcome_of
+from channeling.providers.chat_completions.plain_chunks import PieceFrame, piece_of_arguments
 from channeling.providers.chat_completions.tool_calls import ToolCalls
 from channeling.providers.chat_completions.usage import reported_web_searches, reports_output, token_counts
 from channeling.providers.output_items import ItemQueue, OutputItem, Part, Search, broken_call
@@ -41,11 +42,23 @@ class ChatTranslator(TranslatedAnswer):
         self._sources: dict[str, str] = {}
         self._reason: str | None = None
         self._stop_sequence: str | None = None
+        self._delta = Delta()
+        self._frame: PieceFrame | None = None
 
-    def take(self, event: Chunk, name: str | None = None) -> None:
+    def take_plain(self, records: Sequence[bytes], start: int) -> int:
+        """Take at once chunks that differ from the last one in their piece alone."""
+        frame = self._frame
+        if frame is None or self._queue.writing is not frame.item:
+            return 0
+        if not self._blocks.takes_as_is("text" if frame.field == "content" else "tool"):
+            return 0
+        return self._take_bodies(frame.item, frame.part, frame.bodies(records, start))
+
+    def take(self, event: Chunk, name: str | None = None, record: bytes = b"") -> None:
         """Take one chunk; `name` is what its record calls it, which only errors have."""
         try:
             self._take(event, name, is_whole=False)
+            self._frame = self._frame_of(event, record)
         except GatewayError as error:
             self.fail(error)
 
@@ -89,6 +102,20 @@ class ChatTranslator(TranslatedAnswer):
             self.fail(error)
         self._end_well(stop_reason, output_tokens=output_tokens)
 
+    def _frame_of(self, chunk: Chunk, record: bytes) -> PieceFrame | None:
+        """Return what framed the piece of a chunk that was taken, where more pieces may come framed alike, and
+        mean nothing but more of the same."""
+        choices: Any = chunk.get("choices") or ()
+        if not record or len(choices) != 1 or self._reason is not None:
+            return None
+        delta = self._delta
+        if delta.text and isinstance(self._open, TextItem):
+            return PieceFrame(record, "content", self._open, TextItem.TEXT)
+        if piece_of_arguments(delta):
+            call = self._calls.call_at(index_of(delta.tool_calls[0]))
+            return None if call is None else PieceFrame(record, "arguments", call, call.ARGUMENTS)
+        return None
+
     def _take(self, chunk: Chunk, name: str | None, *, is_whole: bool) -> None:
         had_finished = self._reason is not None
         if isinstance(response_id := chunk.get("id"), str) and self._response_id is None:
@@ -122,7 +149,8 @@ class ChatTranslator(TranslatedAnswer):
             if (error := _error_in(choice, None)) is not None:
                 self._note_usage(usage, is_final=True)
                 raise self._dialect.stream_error(error)
-            self._take_delta(read_delta(choice), is_whole=is_whole)
+            self._delta = read_delta(choice)
+            self._take_delta(self._delta, is_whole=is_whole)
             usage = usage or object_in(choice, "usage")
             self._note_stop_sequence(choice)
             if (reason := finish_reason_of(choice.get("finish_reason"))) is not None:

@@ -10,6 +10,7 @@ from channeling.providers.chat_completions.reasoning_signature import TextKey
 _REASONING_KEYS: tuple[TextKey, ...] = ("reasoning", "reasoning_content")
 # Output that a translated request never asks for. A message without it would be missing something in silence.
 _NOT_ASKED_FOR = ("audio", "images")
+_PLAIN_KEYS = frozenset({"role", "content"})
 
 
 class Delta(NamedTuple):
@@ -29,6 +30,8 @@ def read_delta(choice: Mapping[str, Any]) -> Delta:
     delta = choice.get("delta") or choice.get("message") or {}
     if not isinstance(delta, dict):
         raise _garbled("a delta that is no object")
+    if delta.keys() <= _PLAIN_KEYS and isinstance(text := delta.get("content"), str):
+        return Delta(text)  # as nearly all are
     for name in _NOT_ASKED_FOR:
         if delta.get(name):
             raise UpstreamFailed(f"the upstream provider sent output that was not asked for: {name}")

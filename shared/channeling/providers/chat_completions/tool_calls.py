@@ -37,7 +37,7 @@ class ToolCalls:
         function = function if isinstance(function, dict) else {}
         call_id, name = _text(piece, "id"), _text(function, "name")
         arguments = _arguments(function.get("arguments"))
-        call = self.last if index is None else self._by_index.get(index)
+        call = self.call_at(index)
         begins = call is None or (name is not None and _is_another(call, call_id, name, arguments))
         if begins:
             if call_id is None and name is None and not arguments:
@@ -53,6 +53,10 @@ class ToolCalls:
             raise UpstreamFailed("the upstream provider sent more of a tool call that was whole")
         call.delta(call.ARGUMENTS, arguments)
         return call if begins else None
+
+    def call_at(self, index: int | None) -> CallItem | None:
+        """Return the call that a piece with this index, and without a name, is of."""
+        return self.last if index is None else self._by_index.get(index)
 
     def _identify(self, call: CallItem, call_id: str | None, name: str | None) -> None:
         if call.upstream_id is None:

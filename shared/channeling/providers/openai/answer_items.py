@@ -29,6 +29,7 @@ class AnswerItems:
         self._emitted = emitted
         self._by_index: dict[int, OutputItem] = {}
         self._all: list[OutputItem] = []
+        self._indexes: dict[OutputItem, int] = {}
         self._queue = ItemQueue()
 
     @property
@@ -92,6 +93,13 @@ class AnswerItems:
             raise garbled("a piece of output that does not belong to its item")
         return item
 
+    @property
+    def writing(self) -> tuple[int, OutputItem] | None:
+        """The item that may write, once all `writes` were taken, and the index that events know it by: another
+        gets that only when this one is done."""
+        item = self._queue.writing
+        return None if item is None else (self._indexes[item], item)
+
     def writes(self) -> Iterator[list[Write]]:
         """Yield what may be written now."""
         return self._queue.writes()
@@ -119,6 +127,7 @@ class AnswerItems:
     def _add(self, index: int, item: AnyItem) -> AnyItem:
         self._by_index[index] = item
         self._all.append(item)
+        self._indexes[item] = index
         self._queue.add(item)
         return item
 

@@ -4,7 +4,7 @@ Source: `openai` 3.54.0, `types/responses/response_stream_event.py`. A response 
 last event were all that came, so that there is one translation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -14,8 +14,9 @@ from channeling.providers.openai.answer_items import AnswerItems, garbled, index
 from channeling.providers.openai.errors import stream_error
 from channeling.providers.openai.event_types import PASSED_OVER_EVENTS, REFUSED_EVENT_PREFIXES
 from channeling.providers.openai.output_items import MessageItem, ReasoningItem
+from channeling.providers.openai.plain_deltas import BLOCK_KINDS, Place, place_of, plain_deltas
 from channeling.providers.openai.usage import reports_output, token_counts
-from channeling.providers.output_items import FunctionCallItem, OutputItem, broken_call
+from channeling.providers.output_items import FunctionCallItem, OutputItem, Part, broken_call
 from channeling.providers.translated_answer import TranslatedAnswer
 from channeling.providers.usage_fields import billing_terms, count_in, object_in
 
@@ -31,9 +32,30 @@ class AnswerTranslator(TranslatedAnswer):
     def __init__(self, request_id: str, terms: AnswerTerms) -> None:
         super().__init__(request_id, terms)
         self._items = AnswerItems(terms, self.emitted)
+        self._place: tuple[OutputItem, Part, Place] | None = None
+        self._place_is_known = False
 
-    def take(self, event: Event, name: str | None = None) -> None:
+    def take_plain(self, records: Sequence[bytes], start: int) -> int:
+        """Take at once what is more of the part that is being written."""
+        if not self._place_is_known:
+            self._place, self._place_is_known = self._plain_place(), True
+        if self._place is None:
+            return 0
+        item, part, place = self._place
+        return self._take_bodies(item, part, plain_deltas(records, start, place))
+
+    def _plain_place(self) -> tuple[OutputItem, Part, Place] | None:
+        """Return the part that is being written, and where its deltas say that they belong, where those can be
+        written without a look at anything else. Only events change that which are taken singly."""
+        writing = self._items.writing
+        if writing is None or (part := writing[1].open_part) is None or part[0] not in BLOCK_KINDS:
+            return None
+        index, item = writing
+        return (item, part, place_of(index, part)) if self._blocks.takes_as_is(BLOCK_KINDS[part[0]]) else None
+
+    def take(self, event: Event, name: str | None = None, record: bytes = b"") -> None:
         """Take one event of the response's stream; `name` is its kind where it does not say so itself."""
+        self._place_is_known = False
         kind = event.get("type", name)
         try:
             if not isinstance(kind, str):

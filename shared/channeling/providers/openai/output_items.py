@@ -22,6 +22,10 @@ class MessageItem(OutputItem):
         """What the model said why it refuses; empty where it did not."""
         return "".join(text.so_far for (kind, _), text in self._parts.items() if kind == "refusal")
 
+    @property
+    def open_part(self) -> Part | None:
+        return None if self._current is None else ("text", self._current)
+
     def annotation(self, content_index: int, annotation: Any) -> None:
         """Take an annotation of a part's text; only those with a URL have a counterpart among citations."""
         if self.done:
@@ -66,6 +70,10 @@ class ReasoningItem(OutputItem):
     def __init__(self, terms: AnswerTerms, emitted: Emitted) -> None:
         super().__init__(terms, emitted)
         self._current: Part | None = None
+
+    @property
+    def open_part(self) -> Part | None:
+        return self._current
 
     def _write(self, part: Part, piece: str) -> None:
         if not self._terms.shows_thinking:
