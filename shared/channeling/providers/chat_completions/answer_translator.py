@@ -25,6 +25,8 @@ from channeling.providers.usage_fields import billing_terms, object_in
 Chunk = Mapping[str, Any]
 
 _ARRAYS = (list, tuple)
+# So many chunks in turn that were not framed as the one before: the server frames each in its own way.
+_MOST_MISSES = 8
 _FILTERED = "the provider's content filter stopped the answer"
 
 
@@ -44,6 +46,7 @@ class ChatTranslator(TranslatedAnswer):
         self._stop_sequence: str | None = None
         self._delta = Delta()
         self._frame: PieceFrame | None = None
+        self._misses = 0
 
     def take_plain(self, records: Sequence[bytes], start: int) -> int:
         """Take at once chunks that differ from the last one in their piece alone."""
@@ -52,7 +55,9 @@ class ChatTranslator(TranslatedAnswer):
             return 0
         if not self._blocks.takes_as_is("text" if frame.field == "content" else "tool"):
             return 0
-        return self._take_bodies(frame.item, frame.part, frame.bodies(records, start))
+        taken = self._take_bodies(frame.item, frame.part, frame.bodies(records, start))
+        self._misses = 0 if taken else self._misses + 1
+        return taken
 
     def take(self, event: Chunk, name: str | None = None, record: bytes = b"") -> None:
         """Take one chunk; `name` is what its record calls it, which only errors have."""
@@ -106,7 +111,7 @@ class ChatTranslator(TranslatedAnswer):
         """Return what framed the piece of a chunk that was taken, where more pieces may come framed alike, and
         mean nothing but more of the same."""
         choices: Any = chunk.get("choices") or ()
-        if not record or len(choices) != 1 or self._reason is not None:
+        if not record or len(choices) != 1 or self._reason is not None or self._misses > _MOST_MISSES:
             return None
         delta = self._delta
         if delta.text and isinstance(self._open, TextItem):
@@ -215,6 +220,8 @@ class ChatTranslator(TranslatedAnswer):
 
     def _note_stop_sequence(self, choice: Chunk) -> None:
         """Take which stop sequence ended the answer: SGLang and vLLM say it where it is a text."""
+        if not self._terms.stop_sequences:
+            return
         for name in ("matched_stop", "stop_reason"):
             if (stop := choice.get(name)) in self._terms.stop_sequences:
                 self._stop_sequence = stop
@@ -284,11 +291,11 @@ def index_of(piece: Chunk) -> int | None:
 
 def _error_in(chunk: Chunk, name: str | None) -> Mapping[str, Any] | None:
     """Return the error that a chunk holds, in the forms that servers were seen to use."""
-    error = chunk.get("error")
-    if isinstance(error, dict) and error:
-        return error
-    if isinstance(error, str) and error:
-        return {"message": error}
+    if error := chunk.get("error"):
+        if isinstance(error, dict):
+            return error
+        if isinstance(error, str):
+            return {"message": error}
     if chunk.get("object") == "error" or name == "error":
         return chunk
     return None

@@ -4,6 +4,7 @@ A name that no rule knows is taken for one of a model that reasons and insists o
 """
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -44,6 +45,8 @@ _OPEN_WEIGHTS = (
 )
 
 
+# Each request asks several times.
+@lru_cache(maxsize=64)
 def chat_model_traits(model: str) -> ChatModelTraits:
     """Return what a model insists on."""
     name = model.lower().rpartition("/")[2]

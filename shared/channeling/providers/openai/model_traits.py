@@ -7,6 +7,7 @@ and `openai` 3.54.0, `types/shared_params/reasoning.py`.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -89,6 +90,8 @@ _RULES: Sequence[tuple[str, ModelTraits]] = (
 )
 
 
+# Each request asks several times, and a new model's name passes every rule.
+@lru_cache(maxsize=64)
 def traits_of(model: str) -> ModelTraits:
     """Return what a model takes. A fine-tuned model (`ft:<base>:…`) takes what its base does."""
     name = model.removeprefix("ft:")
