@@ -43,12 +43,13 @@ class PieceFrame:
         before, after = self._ends = self._ends or self._find_ends()
         if not before:
             return bodies
+        begin, end, is_body = len(before), -len(after), _BODY.fullmatch
         for position in range(start, len(records)):
             record = records[position]
             if not (record.startswith(before) and record.endswith(after)):
                 break
-            body = record[len(before) : -len(after)]
-            if not _BODY.fullmatch(body):
+            body = record[begin:end]
+            if not is_body(body):
                 break
             if self._holds_pieces is None:
                 self._holds_pieces = self._prove(before, after)

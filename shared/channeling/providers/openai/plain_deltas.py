@@ -16,11 +16,12 @@ from channeling.providers.string_bodies import STRING_BODY
 
 _NUMBER = rb"(?:0|[1-9][0-9]{0,8}+)"
 _NAME = rb"[ !#-\[\]-~]*+"
+# The groups of a match are the delta's kind, its body, output_index, content_index and summary_index.
 _FIELDS = (
-    rb'delta": ?"(?P<body>' + STRING_BODY + rb')"',
-    rb'output_index": ?(?P<output>' + _NUMBER + rb")",
-    rb'content_index": ?(?P<content>' + _NUMBER + rb")",
-    rb'summary_index": ?(?P<summary>' + _NUMBER + rb")",
+    rb'delta": ?"(' + STRING_BODY + rb')"',
+    rb'output_index": ?(' + _NUMBER + rb")",
+    rb'content_index": ?(' + _NUMBER + rb")",
+    rb'summary_index": ?(' + _NUMBER + rb")",
     rb'sequence_number": ?' + _NUMBER,
     rb'item_id": ?"' + _NAME + rb'"',
     rb'obfuscation": ?"' + _NAME + rb'"',
@@ -30,7 +31,7 @@ _MOST_FIELDS = 16
 # The loop is not possessive: in Python 3.11 such a one gets groups within alternatives wrong.
 _PLAIN_DELTA = re.compile(
     rb"(?:event: [a-z._]++\n)?"
-    rb'data: \{"type": ?"response\.(?P<kind>output_text|function_call_arguments|reasoning_summary_text)\.delta"'
+    rb'data: \{"type": ?"response\.(output_text|function_call_arguments|reasoning_summary_text)\.delta"'
     rb'(?:, ?"(?:' + b"|".join(_FIELDS) + rb")){0,%d}\}\n\n" % _MOST_FIELDS
 )
 
@@ -53,12 +54,17 @@ def place_of(output_index: int, part: Part) -> Place:
 
 def plain_deltas(records: Sequence[bytes], start: int, place: Place) -> list[bytes]:
     """Return the bodies of the pieces from `start` on that are of this place, up to any other record."""
-    bodies = []
+    kind, output, content, summary = place
+    fullmatch = _PLAIN_DELTA.fullmatch
+    bodies: list[bytes] = []
     for position in range(start, len(records)):
-        delta = _PLAIN_DELTA.fullmatch(records[position])
-        if delta is None or delta.group("kind", "output", "content", "summary") != place:
+        delta = fullmatch(records[position])
+        if delta is None:
             break
-        if (body := delta["body"]) is None:
+        its_kind, body, its_output, its_content, its_summary = delta.groups()
+        if its_kind != kind or its_output != output or its_content != content or its_summary != summary:
+            break
+        if body is None:
             break
         bodies.append(body)
     return bodies
