@@ -53,6 +53,11 @@ class SseSplitter:
         """The bytes that belong to no complete record yet."""
         return bytes(self._buffer)
 
+    @property
+    def is_between_records(self) -> bool:
+        """Whether the stream has begun and nothing of it waits for more: the next byte begins a record."""
+        return self._started and not self._buffer
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the records that this chunk completes; raise RecordTooLong.
 

@@ -1,11 +1,13 @@
 """Runs of deltas in Anthropic's event stream, as Anthropic itself writes them, read all at once.
 
-A burst brings two hundred events in one chunk, and nearly all are deltas of text. One regular expression finds
-where a run of them ends, another takes their texts out: an event costs a tenth of what parsing it would.
-Whatever looks otherwise in any way is no run, and is read event by event.
+A burst brings two hundred events in one chunk, and nearly all are deltas of text to one block: the same bytes but
+for their texts. So counting those bytes proves what they are, and taking them out leaves the texts, in a tenth of
+what regular expressions take, which take a tenth of what parsing each event would. The regular expressions are for
+runs of several kinds. Whatever looks otherwise in any way is no run, and is read event by event.
 """
 
 import re
+from typing import NamedTuple
 
 import orjson
 
@@ -13,13 +15,23 @@ import orjson
 # to whoever reads single events: half of a surrogate pair is an error there, and would not be one in a joined text.
 _TEXT = rb'[^"\\\r\n]*+(?:\\[^u\r\n][^"\\\r\n]*+)*+'
 _START = b"event: content_block_delta\ndata: {"
-_DELTA = (
+_BEFORE_TEXT = (
     rb'event: content_block_delta\ndata: \{"type": ?"content_block_delta", ?"index": ?(?:0|[1-9][0-9]{0,5}), ?'
     rb'"delta": ?\{"type": ?"(?:text_delta", ?"text|thinking_delta", ?"thinking|input_json_delta", ?"partial_json)'
-    rb'": ?"%b"\} *\}\n\n'
+    rb'": ?"'
 )
+_DELTA = _BEFORE_TEXT + rb'%b"\} *\}\n\n'
+_BEFORE = re.compile(_BEFORE_TEXT)
+_AFTER = b'"}}\n\n'
+_PADDED_AFTER = re.compile(rb'"\} *\}\n\n')
+_NEXT_KIND = b"\n\nevent: content_block_stop\n"
 PLAIN_DELTAS = re.compile(rb"(?:" + _DELTA % _TEXT + rb")++")
 _TEXT_OF_DELTA = re.compile(_DELTA % (rb"(" + _TEXT + rb")"))
+
+
+def is_delta(record: bytes) -> bool:
+    """Return whether a record may be a run of deltas."""
+    return record.startswith(_START)
 
 
 def text_of_deltas(records: bytes) -> str | None:
@@ -31,6 +43,60 @@ def text_of_deltas(records: bytes) -> str | None:
     text = b"".join(texts)
     try:
         decoded: str = orjson.loads(b'"%b"' % text)
+    except orjson.JSONDecodeError:
+        return None
+    return decoded
+
+
+class Run(NamedTuple):
+    """Where a run of deltas lies in a chunk, and all that they say."""
+
+    start: int
+    end: int
+    text: str
+
+
+def run_in(chunk: bytes) -> Run | None:
+    """Return the first run of deltas to one block in a chunk, to the block's end or to the last whole event; None
+    where what stands there is anything else as well.
+
+    It takes for granted that the chunk, up to the run, is whole events.
+    """
+    start = chunk.find(_START)
+    before = None if start < 0 else _BEFORE.match(chunk, start)
+    if before is None:
+        return None
+    stop = chunk.find(_NEXT_KIND, start)
+    end = (chunk.rfind(b"\n\n") if stop < 0 else stop) + 2
+    run = chunk[start:end] if start or end < len(chunk) else chunk
+    text = _text_of_alike(run, before.group())
+    return None if text is None else Run(start, end, text)
+
+
+def _text_of_alike(run: bytes, before: bytes) -> str | None:
+    """Return the decoded texts of events that are all `before`, a text, and an end; None for anything else.
+
+    `run` begins with `before` and ends with a blank line. What is left without the beginnings and the ends is one
+    JSON string, so it holds no quote and no line end. Each later beginning follows a blank line, so that each event
+    has an end, and as there are as many ends as beginnings, it has one.
+    """
+    events = run.count(before)
+    rest = run.replace(before, b"")
+    texts = rest.replace(_AFTER, b"")
+    if len(rest) - len(texts) != events * len(_AFTER):
+        # Anthropic pads some events before the last brace.
+        texts, ends = _PADDED_AFTER.subn(b"", rest)
+        if ends != events:
+            return None
+    if run.count(b"\n\n" + before) != events - 1:
+        return None
+    if b"\\" in texts:
+        # Halves of a pair, as above; and a backslash before an end: it would take the next text's first letter.
+        quotes = rest.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"')
+        if b"\\u" in texts or quotes != events:
+            return None
+    try:
+        decoded: str = orjson.loads(b'"%b"' % texts)
     except orjson.JSONDecodeError:
         return None
     return decoded

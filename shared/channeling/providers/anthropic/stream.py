@@ -11,7 +11,7 @@ import orjson
 
 from channeling.errors import GatewayError, Overloaded, UpstreamFailed
 from channeling.providers.answer_stream import AnswerFacts, Emitted, StreamError
-from channeling.providers.anthropic.plain_deltas import PLAIN_DELTAS, text_of_deltas
+from channeling.providers.anthropic.plain_deltas import PLAIN_DELTAS, is_delta, run_in, text_of_deltas
 from channeling.providers.anthropic.response import add_block
 from channeling.providers.anthropic.usage import (
     billing_terms,
@@ -64,6 +64,22 @@ class AnthropicStream:
     def feed(self, chunk: bytes) -> bytes:
         """Return the events that this chunk completes, as they came. What follows the stream's end is dropped;
         a record that is no JSON event fails the stream, with everything before it passed on."""
+        if self.ended:
+            return b""
+        run = run_in(chunk)
+        if run is None:
+            return self._feed(chunk)
+        out = self._feed(chunk[: run.start]) if run.start else b""
+        if not self._splitter.is_between_records or self.ended:
+            return out + self._feed(
+                chunk[run.start :]
+            )  # what looks like a run began in the middle of something
+        self.emitted.add(run.text)
+        if run.end == len(chunk):
+            return out + chunk[run.start :]
+        return out + chunk[run.start : run.end] + self._feed(chunk[run.end :])
+
+    def _feed(self, chunk: bytes) -> bytes:
         if self.ended:
             return b""
         try:
@@ -120,6 +136,9 @@ class AnthropicStream:
         for record in records:
             if self.ended:
                 break
+            if not is_delta(record):
+                passed.append(self._pass_one(record))
+                continue
             text = text_of_deltas(record)
             if text is not None:
                 self.emitted.add(text)
