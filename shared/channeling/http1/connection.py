@@ -60,11 +60,13 @@ class Connection(asyncio.Protocol):
         self._is_complete = True  # it may rest before its first request
 
     def _begin(self) -> None:
+        self._pieces: list[bytes] = []
+        # What the parser finds of the body goes straight there: a burst of events is two hundred pieces.
+        self.on_body = self._pieces.append
         self._parser = HttpResponseParser(self)
         self.status, self.headers = 0, {}
         self._fields: list[tuple[bytes, bytes]] = []
         self._has_head = self._ends_with_connection = self._keeps_alive = self._is_complete = False
-        self._pieces: list[bytes] = []
         self._unread_bytes = self._idling_bytes = 0
         self._error: HttpError | None = None
         self._advances = self._is_large = False
@@ -240,7 +242,7 @@ class Connection(asyncio.Protocol):
         if self._is_complete:
             self._can_be_reused = False
             return
-        self._advances = False
+        self._advances, pieces = False, len(self._pieces)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -252,6 +254,9 @@ class Connection(asyncio.Protocol):
                 self._fail(
                     self._error or ResponseMalformed("the server sent something that is no HTTP response")
                 )
+        if len(self._pieces) > pieces:
+            self._advances = True
+            self._unread_bytes += len(data)
         # What came without bringing the response further: a head, trailers, a chunk's extension without an end.
         self._idling_bytes = 0 if self._advances else self._idling_bytes + len(data)
         if self._idling_bytes > _LONGEST_HEAD_BYTES and not self._is_complete:
@@ -265,7 +270,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._is_complete:
-            self._can_be_reused = False
+            raise ResponseMalformed("another response follows, to nothing")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Trailers count too, though nothing here asks for one.
@@ -315,18 +320,11 @@ class Connection(asyncio.Protocol):
         if self.status in _BODILESS and (codings or self.headers.get("content-length", "0") != "0"):
             # A 304 may tell the length that its body would have, and the parser waits for that body.
             self._is_complete = True
-            return
+            raise ResponseMalformed("nothing may follow a response without a body")
         options = self.headers.get("connection", "").lower()
         self._keeps_alive = not self._ends_with_connection and (
             "close" not in options if version == "1.1" else "keep-alive" in options
         )
-
-    def on_body(self, body: bytes) -> None:
-        if self._is_complete:
-            return
-        self._advances = True
-        self._pieces.append(body)
-        self._unread_bytes += len(body)
 
     def on_message_complete(self) -> None:
         if not self._has_head or self._is_complete:
