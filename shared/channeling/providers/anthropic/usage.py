@@ -60,7 +60,7 @@ def merged(usage: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any
     sound = {
         name: value
         for name, value in update.items()
-        if value is not None and (has_count(update, name) or not has_count(usage, name))
+        if value is not None and ((type(value) is int and value >= 0) or not has_count(usage, name))
     }
     return {**usage, **sound}
 
