@@ -40,12 +40,7 @@ def text_of_deltas(records: bytes) -> str | None:
     texts = _TEXT_OF_DELTA.findall(records) if records.startswith(_START) else []
     if not texts:
         return None
-    text = b"".join(texts)
-    try:
-        decoded: str = orjson.loads(b'"%b"' % text)
-    except orjson.JSONDecodeError:
-        return None
-    return decoded
+    return _decoded(b"".join(texts), records)
 
 
 class Run(NamedTuple):
@@ -95,8 +90,15 @@ def _text_of_alike(run: bytes, before: bytes) -> str | None:
         quotes = rest.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"')
         if b"\\u" in texts or quotes != events:
             return None
+    return _decoded(texts, run)
+
+
+def _decoded(texts: bytes, run: bytes) -> str | None:
+    """Return what a run's joined texts say; None where one of them is no JSON string."""
     try:
         decoded: str = orjson.loads(b'"%b"' % texts)
-    except orjson.JSONDecodeError:
+        if not decoded.isascii():
+            run.decode()  # halves of a character, in two events, would make a whole one of two errors
+    except ValueError:
         return None
     return decoded

@@ -71,9 +71,8 @@ class AnthropicStream:
             return self._feed(chunk)
         out = self._feed(chunk[: run.start]) if run.start else b""
         if not self._splitter.is_between_records or self.ended:
-            return out + self._feed(
-                chunk[run.start :]
-            )  # what looks like a run began in the middle of something
+            # What looks like a run began in the middle of something, or comes after the end.
+            return out + self._feed(chunk[run.start :])
         self.emitted.add(run.text)
         if run.end == len(chunk):
             return out + chunk[run.start :]

@@ -58,6 +58,8 @@ BROKEN = (
     delta("x").replace(b'"x"', b'"a\\qb"'),
     delta("x").replace(b'"x"', b'"\xff"'),
     delta("x").replace(b'"x"', b'"\t"'),
+    # Each half of a character is an error.
+    delta("x").replace(b'"x"', b'"\xc3"') + delta("x").replace(b'"x"', b'"\xa9"'),
 )
 
 
