@@ -30,12 +30,15 @@ class TranslatedAnswer:
         """End with an error, however far the answer has come."""
         self.writer.fail(error)
 
-    def _take_bodies(self, item: OutputItem, part: Part, bodies: Sequence[bytes]) -> int:
+    def _take_bodies(
+        self, item: OutputItem, part: Part, bodies: Sequence[bytes], *, is_shown: bool = True
+    ) -> int:
         """Take pieces of what is being written, as many of them as are texts; return how many."""
         texts, written = read_bodies(bodies)
         if texts:
             item.note(part, "".join(texts))
-            self.writer.bodies(written)
+            if is_shown:
+                self.writer.bodies(written)
         return len(texts)
 
     def _start(self) -> None:

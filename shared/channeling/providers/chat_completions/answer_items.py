@@ -56,10 +56,12 @@ class ReasoningItem(OutputItem):
         self._client_ids = client_ids
         self._details = ReasoningDetails()
         self._text_key: TextKey = "reasoning"
+        self._comes_in_details = False
 
     def take(self, key: TextKey, text: str, details: list[Mapping[str, Any]], *, is_whole: bool) -> None:
         """Take a piece: `details` say the same as `text`, or more, or all where there is no text beside them."""
         readable = "".join([self._details.add(detail, is_whole=is_whole) for detail in details])
+        self._comes_in_details = bool(details)
         if text:
             self._text_key = key
         self.delta(self.TEXT, text or readable)
@@ -67,6 +69,11 @@ class ReasoningItem(OutputItem):
             if isinstance(data := detail.get("data"), str):
                 shown = len(self._part(self.TEXT).so_far)
                 self._emitted.ascii_bytes += hidden_bytes(data, shown=shown)
+
+    def note(self, part: Part, piece: str) -> None:
+        super().note(part, piece)
+        if self._comes_in_details:
+            self._details.add_more(piece)
 
     def _write(self, part: Part, piece: str) -> None:
         if self._terms.shows_thinking:

@@ -15,9 +15,15 @@ from channeling.providers.chat_completions.answer_dialect import AnswerDialect
 from channeling.providers.chat_completions.answer_items import ReasoningItem, TextItem
 from channeling.providers.chat_completions.delta import Delta, annotations_of, read_delta
 from channeling.providers.chat_completions.finish_reasons import finish_reason_of, outcome_of
-from channeling.providers.chat_completions.plain_chunks import PieceFrame, piece_of_arguments
+from channeling.providers.chat_completions.plain_chunks import (
+    Field,
+    PieceFrame,
+    piece_of_arguments,
+    piece_of_reasoning,
+)
 from channeling.providers.chat_completions.tool_calls import ToolCalls
 from channeling.providers.chat_completions.usage import reported_web_searches, reports_output, token_counts
+from channeling.providers.message_writer import BlockKind
 from channeling.providers.output_items import ItemQueue, OutputItem, Part, Search, broken_call
 from channeling.providers.translated_answer import TranslatedAnswer
 from channeling.providers.usage_fields import billing_terms, object_in
@@ -25,6 +31,7 @@ from channeling.providers.usage_fields import billing_terms, object_in
 Chunk = Mapping[str, Any]
 
 _ARRAYS = (list, tuple)
+_BLOCK_KINDS: Mapping[Field, BlockKind] = {"content": "text", "reasoning": "thinking", "arguments": "tool"}
 # So many chunks in turn that were not framed as the one before: the server frames each in its own way.
 _MOST_MISSES = 8
 _FILTERED = "the provider's content filter stopped the answer"
@@ -53,9 +60,11 @@ class ChatTranslator(TranslatedAnswer):
         frame = self._frame
         if frame is None or self._queue.writing is not frame.item:
             return 0
-        if not self._blocks.takes_as_is("text" if frame.field == "content" else "tool"):
+        is_shown = frame.field != "reasoning" or self._terms.shows_thinking
+        if is_shown and not self._blocks.takes_as_is(_BLOCK_KINDS[frame.field]):
             return 0
-        taken = self._take_bodies(frame.item, frame.part, frame.bodies(records, start))
+        bodies = frame.bodies(records, start)
+        taken = self._take_bodies(frame.item, frame.part, bodies, is_shown=is_shown)
         self._misses = 0 if taken else self._misses + 1
         return taken
 
@@ -116,6 +125,8 @@ class ChatTranslator(TranslatedAnswer):
         delta = self._delta
         if delta.text and isinstance(self._open, TextItem):
             return PieceFrame(record, "content", self._open, TextItem.TEXT)
+        if isinstance(self._open, ReasoningItem) and piece_of_reasoning(delta):
+            return PieceFrame(record, "reasoning", self._open, ReasoningItem.TEXT)
         if piece_of_arguments(delta):
             call = self._calls.call_at(index_of(delta.tool_calls[0]))
             return None if call is None else PieceFrame(record, "arguments", call, call.ARGUMENTS)

@@ -14,6 +14,13 @@ from typing import Any
 _GROWING = {"reasoning.text": "text", "reasoning.summary": "summary"}
 
 
+def growing_text(detail: Mapping[str, Any]) -> str | None:
+    """Return the piece of a detail that is a piece and nothing else: after one like it, all else is known."""
+    piece = detail.get(_GROWING.get(str(detail.get("type")), ""))
+    is_alone = not detail.get("signature") and not isinstance(detail.get("data"), str)
+    return piece if is_alone and isinstance(piece, str) else None
+
+
 class ReasoningDetails:
     """The details of one run of reasoning, in their order."""
 
@@ -38,6 +45,10 @@ class ReasoningDetails:
             return ""
         self._pieces.append(piece)
         return piece
+
+    def add_more(self, piece: str) -> None:
+        """Take more of the last detail's text, which came in a detail like that."""
+        self._pieces.append(piece)
 
     def whole(self, ids: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
         """Return the details so far. An id that is in `ids` is replaced by what it leads to.

@@ -39,6 +39,30 @@ TEXTS: tuple[Json, ...] = (
     {"content": "@"},
     {"content": "@", "reasoning": None, "refusal": None, "tool_calls": []},
 )
+DETAIL: Json = {"type": "reasoning.text", "text": "@", "format": "unknown", "index": 0}
+REASONING: tuple[Json, ...] = (
+    {"role": "assistant", "content": "", "reasoning": "@", "reasoning_details": [DETAIL]},
+    {"content": "", "reasoning": "@", "reasoning_details": [DETAIL]},
+    {"reasoning_details": [DETAIL]},
+    {"reasoning": "@", "reasoning_details": [{"type": "reasoning.summary", "summary": "@", "id": "rs_1"}]},
+    {"reasoning_content": "@"},
+    {"reasoning": "@"},
+    {"reasoning": "@", "reasoning_content": "@"},
+    {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "@"}]}]},
+)
+ODD_REASONING: tuple[Json, ...] = (
+    {"reasoning": "@", "reasoning_details": [DETAIL | {"text": "x"}]},
+    {"reasoning": "x", "reasoning_details": [DETAIL]},
+    {"reasoning_details": [DETAIL], "reasoning": "x"},
+    {"reasoning": "@", "reasoning_details": [DETAIL | {"index": 1}]},
+    {"reasoning": "@", "reasoning_details": [DETAIL | {"signature": "S+=="}]},
+    {"reasoning": "@", "reasoning_details": [DETAIL | {"data": "gAAA" * 40}]},
+    {"reasoning": "@", "reasoning_details": [DETAIL | {"summary": "@"}]},
+    {"reasoning": "@", "reasoning_details": [DETAIL, DETAIL]},
+    {"reasoning": "@", "reasoning_details": [{"type": "reasoning.encrypted", "data": "gAAA" * 40}]},
+    {"reasoning_details": [{"type": "reasoning.text", "signature": "S+=="}]},
+    {"reasoning": "@", "content": "said"},
+)
 ARGUMENTS: tuple[Json, ...] = (
     called(),
     called(1),
@@ -55,7 +79,6 @@ BEGINNINGS: tuple[Json, ...] = (
 OTHERS: tuple[Json, ...] = (
     {"content": "@", "reasoning": "thought"},
     {"content": "@", "refusal": "no"},
-    {"content": "", "reasoning": "@"},
     {"content": [{"type": "text", "text": "@"}]},
     {"content": [{"type": "text", "text": "x", "content": "@"}]},
     {"content": "x", "extra": {"content": "@"}},
@@ -72,6 +95,7 @@ OTHERS: tuple[Json, ...] = (
     {"tool_calls": [{"index": 0, "function": {"arguments": {"arguments": "@"}}}]},
     {"tool_calls": [{"arguments": "x", "index": 0, "function": {"arguments": "@"}}]},
 )
+KINDS = (TEXTS, TEXTS, ARGUMENTS, ARGUMENTS, REASONING, REASONING, ODD_REASONING, OTHERS)
 CHOICES: tuple[Json, ...] = (
     {"native_finish_reason": None, "logprobs": None},
     {"stop_reason": "END"},
@@ -108,7 +132,7 @@ def records_of(rng: Random) -> list[bytes]:
         elif kind < 0.25:
             records.append(chunk(rng.choice(BEGINNINGS)).replace(b"@", rng.choice([b"", b"", b"{", b"{}"])))
         else:
-            delta = rng.choice(rng.choice([TEXTS, TEXTS, ARGUMENTS, ARGUMENTS, OTHERS]))
+            delta = rng.choice(rng.choice(KINDS))
             plain = chunk(delta, None, separators)
             odd = chunk(delta, seldom(rng, {}, CHOICES, chance=0.5), separators, **rng.choice(FIELDS))
             usual = seldom(rng, plain, [odd], chance=0.1)
@@ -162,18 +186,26 @@ def test_taking_at_once_changes_nothing(seed: int) -> None:
         (b"", chunk({"role": "assistant", "content": "Hi"})),
         (b"", chunk({"content": "Hi"}, {"native_finish_reason": None}, (", ", ": "), service_tier=None)),
         (b"", chunk({"content": "Hi"}).replace(b"\n", b"\r\n")),
+        *[(b"", chunk(delta).replace(b"@", b"Hm")) for delta in REASONING],
         (chunk(called(0, "call_0", "read")).replace(b"@", b""), chunk(called()).replace(b"@", b"x")),
         (chunk(called(None, "call_0", "read")).replace(b"@", b""), chunk(called(None)).replace(b"@", b"x")),
     ],
 )
 def test_a_burst_is_not_parsed(first: bytes, again: bytes) -> None:
     """Only what comes before a frame is known."""
-    stream = new_stream(AnswerTerms("or:m"))
+    stream = new_stream(AnswerTerms("or:m", shows_thinking=True))
     stream.feed(first)
     with mock.patch.object(stream._translator, "take", wraps=stream._translator.take) as taken:
         out = stream.feed(again * 200)
     assert out.count(b"event: content_block_delta\n") == 200
     assert taken.call_count == 1
+
+
+def test_neither_is_reasoning_that_is_not_shown() -> None:
+    stream = new_stream(AnswerTerms("or:m"))
+    with mock.patch.object(stream._translator, "take", wraps=stream._translator.take) as taken:
+        assert stream.feed(chunk(REASONING[0]).replace(b"@", b"Hm") * 200) == b""
+    assert (taken.call_count, stream.emitted.ascii_bytes) == (1, 400)
 
 
 def test_a_frame_that_is_no_piece_s_holds_nothing() -> None:
