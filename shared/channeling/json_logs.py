@@ -37,7 +37,7 @@ class JsonFormatter(logging.Formatter):
         fields = getattr(record, "fields", None)
         if isinstance(fields, dict):
             # The line's own keys stay first, and stand: fields never replace them.
-            line = {**line, **fields, **line}
+            line = line | fields if line.keys().isdisjoint(fields) else {**line, **fields, **line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         try:

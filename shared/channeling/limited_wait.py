@@ -16,12 +16,30 @@ class Silence(Exception):
 
 
 async def wait_for(work: Coroutine[Any, Any, T], limits: Limits) -> T:
-    """Return the result; raise UpstreamFailed at the deadline, Overloaded or ClientGone when stopped."""
-    task = asyncio.get_running_loop().create_task(work)
+    """Return the result; raise UpstreamFailed at the deadline, Overloaded or ClientGone when stopped.
+
+    What the work was waiting for is cancelled then. It runs in the task of whoever asks, which nobody else cancels.
+    """
+    refuse_stopped(limits)
+    until = asyncio.timeout_at(limits.deadline_s)
+
+    def stop(_: object) -> None:
+        until.reschedule(float("-inf"))
+
     try:
-        return await wait_for_task(task, limits, pinging=False)
-    finally:
-        await cancel(task)
+        async with until:
+            limits.stop.add_done_callback(stop)
+            try:
+                result = await work
+            finally:
+                limits.stop.remove_done_callback(stop)
+    except TimeoutError:
+        if not until.expired():
+            raise
+        refuse_stopped(limits)
+        raise _late(limits) from None
+    refuse_stopped(limits)
+    return result
 
 
 async def wait_for_task(task: asyncio.Future[T], limits: Limits, *, pinging: bool) -> T:
@@ -38,7 +56,11 @@ async def wait_for_task(task: asyncio.Future[T], limits: Limits, *, pinging: boo
         return task.result()
     if pinging and timeout_s == limits.ping_after_s:
         raise Silence
-    raise UpstreamFailed(f"the upstream provider did not finish within {limits.max_request_s} seconds")
+    raise _late(limits)
+
+
+def _late(limits: Limits) -> UpstreamFailed:
+    return UpstreamFailed(f"the upstream provider did not finish within {limits.max_request_s} seconds")
 
 
 def refuse_stopped(limits: Limits) -> None:

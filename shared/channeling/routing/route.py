@@ -12,13 +12,9 @@ from channeling.provider import Provider
 _MAX_MODEL_CHARACTERS = 256
 # Claude Code asks for the long context by suffix, in any case and sometimes doubled; no provider knows it.
 _LONG_CONTEXT_SUFFIX = "[1m]"
-# The first that matches the whole name wins; `name` is what the provider is sent.
-_ROUTES: tuple[tuple[re.Pattern[str], Provider], ...] = (
-    (re.compile(r"(?P<name>claude-.*)"), "anthropic"),
-    (re.compile(r"(?P<name>(?:gpt-|chatgpt-|codex-|o[0-9]).*)"), "openai"),
-    (re.compile(r"or:(?P<name>.*)"), "openrouter"),
-    (re.compile(r"(?P<name>.*)"), "openrouter"),
-)
+_OPENAI_PREFIXES = ("gpt-", "chatgpt-", "codex-")
+_REASONING_MODEL = re.compile(r"o[0-9]")
+_OPENROUTER_PREFIX = "or:"
 _PROVIDER_NAMES: dict[Provider, str] = {
     "anthropic": "Anthropic",
     "openai": "OpenAI",
@@ -47,12 +43,14 @@ def route_model(model: str, aliases: Mapping[str, str]) -> Route:
         # One step only: an alias for an alias would let two of them point at each other.
         name = strip_long_context_suffix(aliases[requested_model])
         _check_name(name)
-    for pattern, provider in _ROUTES:
-        match = pattern.fullmatch(name)
-        if match is not None:
-            _check_name(match["name"])
-            return Route(provider, match["name"], requested_model)
-    raise AssertionError("the last route matches every name")
+    if name.startswith("claude-"):
+        return Route("anthropic", name, requested_model)
+    if name.startswith(_OPENAI_PREFIXES) or _REASONING_MODEL.match(name):
+        return Route("openai", name, requested_model)
+    if name.startswith(_OPENROUTER_PREFIX):
+        name = name.removeprefix(_OPENROUTER_PREFIX)
+        _check_name(name)
+    return Route("openrouter", name, requested_model)
 
 
 def strip_long_context_suffix(model: str) -> str:
