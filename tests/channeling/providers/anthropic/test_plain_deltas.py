@@ -105,7 +105,7 @@ def test_what_holds_anything_else_is_no_run(record: bytes) -> None:
         delta("cut")[:-1],
         delta("one kind") + delta("another", "thinking_delta", "thinking"),
         delta("a") + delta("b").replace(b'"index":0', b'"index":1'),
-        delta("x").replace(b'"x"', b'"a"}}\n\n"'),
+        delta("x").replace(b'"x"', b'"a"}}\n\n"') + delta("b"),
         delta("x").replace(b'"x"', b'"a\\"'),
         delta("x").replace(b'"x"', b'"a" "b"'),
         delta("x")[:-5] + delta("y"),
