@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from channeling.auth.jws import MAX_TOKEN_BYTES
 from channeling.errors import AuthenticationFailed
 
+_NAMES = frozenset({b"x-api-key", b"authorization"})
 _WHERE = "Put your Channeling token in the x-api-key header, or in Authorization: Bearer."
 
 
@@ -18,7 +19,11 @@ def credential_from_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:
     A value that is not shaped like a token, such as a provider's key that a tool sends along, is ignored
     beside one that is. Raises AuthenticationFailed when there is no token, when two differ, or above 8 KB.
     """
-    values = [value for name, raw in headers if (value := _candidate(name.lower(), raw.strip()))]
+    values = [
+        value
+        for name, raw in headers
+        if (lower := name.lower()) in _NAMES and (value := _candidate(lower, raw.strip()))
+    ]
     tokens = {value for value in values if value.count(b".") == 2}
     if len(tokens) > 1:
         raise AuthenticationFailed("The request carries two different tokens: send one.")
@@ -36,10 +41,8 @@ def credential_from_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:
 def _candidate(name: bytes, value: bytes) -> bytes:
     if name == b"x-api-key":
         return value
-    if name == b"authorization":
-        scheme, _, credential = value.partition(b" ")
-        return credential.strip() if scheme.lower() == b"bearer" else b""
-    return b""
+    scheme, _, credential = value.partition(b" ")
+    return credential.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _no_token_message(values: list[bytes]) -> str:

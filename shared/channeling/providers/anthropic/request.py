@@ -71,9 +71,9 @@ def upstream_headers(client_headers: Iterable[tuple[str, str]], api_key: str) ->
     """
     headers = [("content-type", "application/json"), ("accept-encoding", "identity"), ("x-api-key", api_key)]
     headers += [
-        (name.lower(), value)
+        (lower, value)
         for name, value in client_headers
-        if name.lower() in _FORWARDED or name.lower().startswith(_FORWARDED_PREFIXES)
+        if (lower := name.lower()) in _FORWARDED or lower.startswith(_FORWARDED_PREFIXES)
     ]
     names = {name for name, _ in headers}
     if "anthropic-version" not in names:
@@ -95,10 +95,10 @@ def response_headers(upstream_headers: Iterable[tuple[str, str]]) -> list[tuple[
     Dropped are those of the connection, of the encoding (undone here), of the project's account, and cookies.
     """
     return [
-        (name.lower(), value)
+        (lower, value)
         for name, value in upstream_headers
-        if name.lower() in _RETURNED
-        or (name.lower().startswith("anthropic-") and not name.lower().startswith(_ACCOUNT_PREFIXES))
+        if (lower := name.lower()) in _RETURNED
+        or (lower.startswith("anthropic-") and not lower.startswith(_ACCOUNT_PREFIXES))
     ]
 
 
