@@ -26,9 +26,14 @@ class Answer:
         self.started = False
         self.ended = False
 
-    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        """Send the status line and headers; `request-id` is ours where none came down from the provider."""
-        await self._deliver(self._start(status, headers))
+    async def start(self, status: int, headers: Sequence[tuple[str, str]], data: bytes = b"") -> None:
+        """Send the status line and headers, and the body's first piece where there is one; `request-id` is ours
+        where none came down from the provider."""
+        start = self._start(status, headers)
+        if data:
+            await self._deliver(start, {"type": "http.response.body", "body": data, "more_body": True})
+        else:
+            await self._deliver(start)
 
     def _start(self, status: int, headers: Sequence[tuple[str, str]]) -> MutableMapping[str, Any]:
         names = {name for name, _ in headers}

@@ -126,8 +126,9 @@ async def relay_stream(
 
     async def ping() -> None:
         if not answer.started:
-            await answer.start(200, [*STREAM_HEADERS, *budget_headers])
-        await answer.write(PING)
+            await answer.start(200, [*STREAM_HEADERS, *budget_headers], PING)
+        else:
+            await answer.write(PING)
 
     exchange.facts, exchange.emitted = stream.facts, stream.emitted
     try:
@@ -165,7 +166,7 @@ async def _pass_on(
 ) -> None:
     holding.begin()
     cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    watching = asyncio.ensure_future(_watch(holding, stream, response, cut))
+    watch = _Watch(holding, stream, response, cut)
     reading = ReadAhead(response.chunks(), limits, cut)
     input_is_known = False
     try:
@@ -191,11 +192,12 @@ async def _pass_on(
             # A failure that comes before any output can still be a status; after it, trying again is the user's to
             # decide, since what was written is billed.
             if data and (answer.started or stream.failure is None or exchange.written_bytes):
-                if not answer.started:
-                    await answer.start(200, headers)
-                await answer.write(data)
+                if answer.started:
+                    await answer.write(data)
+                else:
+                    await answer.start(200, headers, data)
     finally:
-        await cancel(watching)
+        await watch.stop()
         stream.feed(await reading.stop())
     exchange.status = "failed" if stream.error else "ok"
     # An error event before any output is a refusal that came late: providers bill nothing for it, or say what.
@@ -214,16 +216,40 @@ def _take(chunk: bytes | None, stream: AnswerStream) -> bytes:
     return stream.finish() if chunk is None else stream.feed(chunk)
 
 
-async def _watch(
-    holding: Holding, stream: AnswerStream, response: UpstreamResponse, cut: asyncio.Future[None]
-) -> None:
-    """See that the hold keeps up where no chunk makes anyone look: in silence, while a client reads slowly."""
-    while (look_s := holding.look_in_s()) is not None:
-        await asyncio.sleep(look_s)  # time passing is the event
-        if not await holding.keeps_up(stream.emitted):
-            cut.set_result(None)
-            await response.aclose()
-            return
+class _Watch:
+    """Sees that the hold keeps up where no chunk makes anyone look: in silence, while a client reads slowly. Most
+    streams are over before the first look, so that a task is made no earlier."""
+
+    def __init__(
+        self, holding: Holding, stream: AnswerStream, response: UpstreamResponse, cut: asyncio.Future[None]
+    ) -> None:
+        self._holding = holding
+        self._stream = stream
+        self._response = response
+        self._cut = cut
+        self._watching: asyncio.Task[None] | None = None
+        look_s = holding.look_in_s()
+        loop = asyncio.get_running_loop()
+        self._first_look = None if look_s is None else loop.call_later(look_s, self._start)
+
+    async def stop(self) -> None:
+        """Look no more; a look that is under way is ended."""
+        if self._first_look is not None:
+            self._first_look.cancel()
+        if self._watching is not None:
+            await cancel(self._watching)
+
+    def _start(self) -> None:
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while await self._holding.keeps_up(self._stream.emitted):
+            look_s = self._holding.look_in_s()
+            if look_s is None:
+                return
+            await asyncio.sleep(look_s)  # time passing is the event
+        self._cut.set_result(None)
+        await self._response.aclose()
 
 
 def _error_body(call: ProviderCall, refusal: Refusal) -> WholeBody:

@@ -34,14 +34,19 @@ class SseSplitter:
     """Cuts a byte stream into records, each with its blank line, wherever the chunks are cut.
 
     Joined, the records are the stream's own bytes but for a byte order mark at its start. What `run` matches, some
-    whole records at once, is returned as one.
+    whole records at once that each hold `run_mark`, is returned as one.
     """
 
     def __init__(
-        self, *, max_record_bytes: int = 32 * 1024 * 1024, run: re.Pattern[bytes] | None = None
+        self,
+        *,
+        max_record_bytes: int = 32 * 1024 * 1024,
+        run: re.Pattern[bytes] | None = None,
+        run_mark: bytes = b"",
     ) -> None:
         self._max_record_bytes = max_record_bytes
         self._run = run
+        self._run_mark = run_mark
         self._buffer = bytearray()
         self._searched = 0
         self._started = False
@@ -67,14 +72,17 @@ class SseSplitter:
         self._has_return = self._has_return or b"\r" in chunk
         if not self._started and not self._skip_byte_order_mark():
             return []
-        records = self._take_records(ended=False)
+        # Without it in what came now there is no run worth looking for.
+        records = self._take_records(
+            ended=False, may_be_run=self._run is not None and self._run_mark in chunk
+        )
         if len(self._buffer) > self._max_record_bytes:
             raise RecordTooLong(f"a record of the stream is longer than {self._max_record_bytes} bytes")
         return records
 
     def end(self) -> list[bytes]:
         """Return the record that only waited for a possible line feed; what then is pending was cut off."""
-        return self._take_records(ended=True)
+        return self._take_records(ended=True, may_be_run=False)
 
     def _skip_byte_order_mark(self) -> bool:
         if len(self._buffer) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(self._buffer):
@@ -84,8 +92,8 @@ class SseSplitter:
         self._started = True
         return True
 
-    def _take_records(self, *, ended: bool) -> list[bytes]:
-        if self._run is None and not self._has_return:
+    def _take_records(self, *, ended: bool, may_be_run: bool) -> list[bytes]:
+        if not self._has_return and not may_be_run:
             return self._take_plain_records()
         buffer, records, start = self._buffer, [], 0
         while (end := self._end_of_record(start)) is not None:

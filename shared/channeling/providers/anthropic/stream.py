@@ -11,7 +11,13 @@ import orjson
 
 from channeling.errors import GatewayError, Overloaded, UpstreamFailed
 from channeling.providers.answer_stream import AnswerFacts, Emitted, StreamError
-from channeling.providers.anthropic.plain_deltas import PLAIN_DELTAS, is_delta, run_in, text_of_deltas
+from channeling.providers.anthropic.plain_deltas import (
+    PLAIN_DELTAS,
+    RUN_MARK,
+    is_delta,
+    run_in,
+    text_of_deltas,
+)
 from channeling.providers.anthropic.response import add_block
 from channeling.providers.anthropic.usage import (
     billing_terms,
@@ -57,7 +63,7 @@ class AnthropicStream:
         self.failure: GatewayError | None = None  # its own error events go on word for word
         self._request_id = request_id
         self._reported_cost = reported_cost
-        self._splitter = SseSplitter(max_record_bytes=max_record_bytes, run=PLAIN_DELTAS)
+        self._splitter = SseSplitter(max_record_bytes=max_record_bytes, run=PLAIN_DELTAS, run_mark=RUN_MARK)
         self._usage: dict[str, Any] = {}
         self._open_block: int | None = None
 
