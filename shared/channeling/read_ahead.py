@@ -18,8 +18,11 @@ class ReadAhead:
         self._cut = cut
         self._loop = asyncio.get_running_loop()
         self._unread: asyncio.Future[bytes | None] = self._loop.create_future()
-        self._taken = asyncio.Event()
+        self._taken: asyncio.Future[None] = self._loop.create_future()
         self._waiting: asyncio.Future[None] | None = None
+        # One for many waits, set anew when it goes off: a timer for each would be set and unset with each chunk.
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0
         self._reading = self._loop.create_task(self._read())
         limits.stop.add_done_callback(self._wake)
         cut.add_done_callback(self._wake)
@@ -29,8 +32,9 @@ class ReadAhead:
     async def next(self) -> bytes | None:
         """Return the next chunk, None at the end; raise what reading raised, Silence when a ping is due or the
         stream is to be cut, UpstreamFailed at the deadline, ClientGone or Overloaded when stopped."""
-        left_s = max(0.0, self._limits.deadline_s - self._loop.time())
-        is_late = await self._wait(min(left_s, self._limits.ping_after_s))
+        now_s = self._loop.time()
+        left_s = max(0.0, self._limits.deadline_s - now_s)
+        is_late = await self._wait(now_s + min(left_s, self._limits.ping_after_s))
         # Before a chunk: a client that has left must stop a provider that writes faster than we read.
         refuse_stopped(self._limits)
         if self._cut.done():
@@ -38,7 +42,8 @@ class ReadAhead:
         if self._unread.done():
             chunk = self._unread.result()
             self._unread = self._loop.create_future()
-            self._taken.set()
+            if not self._taken.done():
+                self._taken.set_result(None)
             self.ended = chunk is None
             return chunk
         if is_late and left_s > self._limits.ping_after_s:
@@ -50,6 +55,9 @@ class ReadAhead:
     async def stop(self) -> bytes:
         """Stop reading; return the chunk that had come and was not taken."""
         await cancel(self._reading)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._limits.stop.remove_done_callback(self._wake)
         self._cut.remove_done_callback(self._wake)
         unread, self._unread = self._unread, self._loop.create_future()
@@ -57,18 +65,30 @@ class ReadAhead:
             return b""
         return unread.result() or b""
 
-    async def _wait(self, timeout_s: float) -> bool:
+    async def _wait(self, due_s: float) -> bool:
         """Wait until there is something to look at; return whether the time was up before."""
         if self._unread.done() or self._limits.stop.done() or self._cut.done():
             return False
-        self._waiting = self._loop.create_future()
-        timer = self._loop.call_later(timeout_s, self._wake)
+        self._waiting, self._due_s = self._loop.create_future(), due_s
+        if self._timer is not None and self._timer.when() > due_s:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self._loop.call_at(due_s, self._look_at_time)
         try:
             await self._waiting
         finally:
-            timer.cancel()
             self._waiting = None
         return not self._unread.done()
+
+    def _look_at_time(self) -> None:
+        self._timer = None
+        if self._waiting is None:
+            return
+        if self._loop.time() >= self._due_s:
+            self._wake()
+        else:
+            self._timer = self._loop.call_at(self._due_s, self._look_at_time)
 
     def _wake(self, _: object = None) -> None:
         if self._waiting is not None and not self._waiting.done():
@@ -77,10 +97,10 @@ class ReadAhead:
     async def _read(self) -> None:
         try:
             async for chunk in self._chunks:
-                self._taken.clear()
+                self._taken = self._loop.create_future()
                 self._unread.set_result(chunk)
                 self._wake()
-                await self._taken.wait()
+                await self._taken
         except Exception as error:
             self._unread.set_exception(error)
         else:

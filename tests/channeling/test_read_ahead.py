@@ -92,6 +92,24 @@ async def test_silence_is_told_and_what_comes_after_it_is_not_lost() -> None:
     await ahead.stop()
 
 
+async def test_silence_after_a_chunk_that_was_waited_for_is_told() -> None:
+    """The timer of the first wait goes off in the second, too early for it, and is set anew."""
+    provider = Provider()
+    ahead, _ = reading(provider, limits(ping_after_s=0.05))
+    asyncio.get_running_loop().call_later(0.02, provider.ready.put_nowait, b"one")
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                assert await ahead.next() == b"one"
+                break
+            except Silence:
+                continue  # on a machine that is very busy
+        for _ in range(2):
+            with pytest.raises(Silence):
+                await ahead.next()
+    await ahead.stop()
+
+
 async def test_the_deadline_ends_a_wait() -> None:
     ahead, _ = reading(Provider(), limits(deadline_s=0.001, ping_after_s=15))
     with pytest.raises(UpstreamFailed, match="did not finish within 900 seconds"):
