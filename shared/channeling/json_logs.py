@@ -7,8 +7,10 @@ anywhere, and neither are tokens or keys.
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TextIO
 
 import orjson
 from msgspec import Struct
@@ -26,20 +28,40 @@ class JsonFormatter(logging.Formatter):
         self._invocation_id = invocation_id
 
     def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "fields", None)
+        exception = self.formatException(record.exc_info) if record.exc_info else None
+        return self.line(
+            record.name,
+            record.levelname,
+            record.getMessage(),
+            fields if isinstance(fields, dict) else {},
+            at_s=record.created,
+            exception=exception,
+        )
+
+    def line(
+        self,
+        logger: str,
+        level: str,
+        message: str,
+        fields: dict[str, object],
+        *,
+        at_s: float,
+        exception: str | None = None,
+    ) -> str:
+        """Return one line without its end; `at_s` is in seconds since the epoch."""
         line: dict[str, object] = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
+            "timestamp": datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds"),
+            "level": level,
+            "logger": logger,
+            "message": message,
         }
         if (invocation_id := self._invocation_id()) is not None:
             line["requestId"] = invocation_id
-        fields = getattr(record, "fields", None)
-        if isinstance(fields, dict):
-            # The line's own keys stay first, and stand: fields never replace them.
-            line = line | fields if line.keys().isdisjoint(fields) else {**line, **fields, **line}
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        # The line's own keys stay first, and stand: fields never replace them.
+        line = line | fields if line.keys().isdisjoint(fields) else {**line, **fields, **line}
+        if exception is not None:
+            line["exception"] = exception
         try:
             return orjson.dumps(line, default=_plain).decode()
         except TypeError:
@@ -57,19 +79,60 @@ class ReadableFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s")
-        self._json = JsonFormatter()
+        self.json = JsonFormatter()
 
     def format(self, record: logging.LogRecord) -> str:
         # Fields may be all that is left of a request (`channeling usage recover`), so none is ever dropped.
         if isinstance(getattr(record, "fields", None), dict):
-            return self._json.format(record)
+            return self.json.format(record)
         return super().format(record)
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes a line for each record; those that are fields alone it can be given without a record."""
+
+    def __init__(self, stream: TextIO, formatter: JsonFormatter | ReadableFormatter) -> None:
+        super().__init__(stream)
+        self.setFormatter(formatter)
+        self._json = formatter if isinstance(formatter, JsonFormatter) else formatter.json
+
+    def write_fields(self, logger: str, level: str, message: str, fields: dict[str, object]) -> None:
+        """Write what a record of these would be written as."""
+        line = self._json.line(logger, level, message, fields, at_s=time.time())
+        self.acquire()
+        try:
+            self.stream.write(line + self.terminator)
+            self.flush()
+        finally:
+            self.release()
+
+
+def info_with_fields(logger: logging.Logger, message: str, fields: dict[str, object]) -> None:
+    """Log as `logger.info(message, extra={"fields": fields})` does; in half the time where one `LineHandler` alone
+    hears it, as in everything that serves. For a logger that is enabled for it: every request is logged."""
+    handlers: list[logging.Handler] = []
+    hears: logging.Logger | None = logger
+    while hears is not None:
+        handlers += hears.handlers
+        if hears.filters:
+            break
+        hears = hears.parent if hears.propagate else None
+    if hears is None and len(handlers) == 1 and type(handlers[0]) is LineHandler and not handlers[0].filters:
+        try:
+            handlers[0].write_fields(logger.name, "INFO", message, fields)
+        except (OSError, ValueError):  # a stream that was closed; `logging` says so, where it is asked to
+            logger.info(message, extra={"fields": fields})
+    else:
+        logger.info(message, extra={"fields": fields})
 
 
 def log_json(level: int = logging.INFO, *, invocation_id: Callable[[], str | None] = lambda: None) -> None:
     """Send this process's logs to standard error as JSON lines: the product's from `level`, others' warnings."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(invocation_id))
+    log_lines(LineHandler(sys.stderr, JsonFormatter(invocation_id)), level)
+
+
+def log_lines(handler: LineHandler, level: int) -> None:
+    """Send this process's logs to one handler: the product's from `level`, others' warnings."""
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("channeling").setLevel(level)
     # None of these is in a line, and to find out where a call stands takes as long as to write it

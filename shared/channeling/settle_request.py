@@ -12,6 +12,7 @@ from channeling.caller import Caller, Routed
 from channeling.errors import StoreUnavailable
 from channeling.exchange import Bill, Exchange, bill_of
 from channeling.gateway import Gateway
+from channeling.json_logs import info_with_fields
 from channeling.message_request import MessageRequest
 from channeling.request_prices import RequestPrices
 from channeling.usage.record import UsageRecord, record_fields
@@ -67,7 +68,8 @@ async def settle_request(
             if tries_left:
                 await asyncio.sleep(_RETRY_AFTER_S)
             continue
-        _log.info("settled", extra={"fields": record_fields(ended.record)})
+        if _log.isEnabledFor(logging.INFO):
+            info_with_fields(_log, "settled", record_fields(ended.record))
         gateway.doors.metrics.request_ended(ended.record, settled=True)
         return ended
     _log.error(NOT_SETTLED, extra={"fields": unsettled_fields(record, limit)})

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from channeling.json_logs import ReadableFormatter
+from channeling.json_logs import LineHandler, ReadableFormatter, log_lines
 from channeling.settings import Settings
 from channeling_cli.amounts import usd_text
 from channeling_cli.banner import Banner, command_to_type, print_banner
@@ -35,9 +35,7 @@ def serve_gateway(options: ServeOptions) -> None:
 
     Raises CommandFailed, SettingsError, AdminSecretError, and what `start_local_backend` raises.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(ReadableFormatter())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    log_lines(LineHandler(sys.stderr, ReadableFormatter()), logging.WARNING)
     environ = dict(os.environ)
     if options.max_request_seconds is not None:
         environ["CHANNELING_MAX_REQUEST_SECONDS"] = str(options.max_request_seconds)
