@@ -25,6 +25,9 @@ class Answer:
         self._deadline_s = deadline_s
         self.started = False
         self.ended = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._delivering: asyncio.Task[Any] | None = None
+        self._is_late = self._is_expired = False
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]], data: bytes = b"") -> None:
         """Send the status line and headers, and the body's first piece where there is one; `request-id` is ours
@@ -67,10 +70,41 @@ class Answer:
             error.status, [("content-type", "application/json"), *error.headers.items(), *headers], body
         )
 
+    def close(self) -> None:
+        """Nothing more is to be sent: the deadline is waited for no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
     async def _deliver(self, *messages: MutableMapping[str, Any]) -> None:
+        """Send, and wait for a slow reader until the deadline, by one timer for all, as nearly none waits."""
+        delivering: asyncio.Task[Any] | None = None
         try:
-            async with asyncio.timeout_at(self._deadline_s):
-                for message in messages:
-                    await self._send(message)
+            if self._is_late:
+                async with asyncio.timeout_at(self._deadline_s):  # past: what need not wait still goes out
+                    await self._deliver_all(messages)
+                return
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_at(self._deadline_s, self._expire)
+            self._delivering = asyncio.current_task()
+            try:
+                await self._deliver_all(messages)
+            finally:
+                delivering, self._delivering = self._delivering, None
         except (OSError, TimeoutError) as error:
             raise ClientGone from error
+        except asyncio.CancelledError:
+            # As `asyncio.timeout` does: our own cancellation, and nobody else's, is the deadline.
+            is_expired, self._is_expired = self._is_expired, False
+            if is_expired and delivering is not None and delivering.uncancel() == 0:
+                raise ClientGone from None
+            raise
+
+    async def _deliver_all(self, messages: Sequence[MutableMapping[str, Any]]) -> None:
+        for message in messages:
+            await self._send(message)
+
+    def _expire(self) -> None:
+        self._is_late = True
+        if self._delivering is not None:
+            self._is_expired = True
+            self._delivering.cancel()

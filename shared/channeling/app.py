@@ -171,6 +171,7 @@ class Endpoint:
         except ClientGone:
             _log.info("request %s: the client left before its request was read", request_id)
         finally:
+            answer.close()
             if watching is not None:
                 watching.cancel()
 
@@ -266,5 +267,7 @@ async def _refuse(scope: Scope, send: Send, error: GatewayError) -> None:
     gateway: Gateway = scope["state"]["gateway"]
     request_id = f"req_{gateway.doors.randomness(_ID_BYTES).hex()}"
     deadline_s = asyncio.get_running_loop().time() + _SETTLE_TIME_S
+    answer = Answer(send, request_id=request_id, deadline_s=deadline_s)
     with suppress(ClientGone):
-        await Answer(send, request_id=request_id, deadline_s=deadline_s).refuse(error)
+        await answer.refuse(error)
+    answer.close()

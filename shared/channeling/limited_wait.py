@@ -37,7 +37,7 @@ async def wait_for(work: Coroutine[Any, Any, T], limits: Limits) -> T:
         if not until.expired():
             raise
         refuse_stopped(limits)
-        raise _late(limits) from None
+        raise late(limits) from None
     refuse_stopped(limits)
     return result
 
@@ -56,10 +56,11 @@ async def wait_for_task(task: asyncio.Future[T], limits: Limits, *, pinging: boo
         return task.result()
     if pinging and timeout_s == limits.ping_after_s:
         raise Silence
-    raise _late(limits)
+    raise late(limits)
 
 
-def _late(limits: Limits) -> UpstreamFailed:
+def late(limits: Limits) -> UpstreamFailed:
+    """Return the failure of a provider that is not done at the deadline."""
     return UpstreamFailed(f"the upstream provider did not finish within {limits.max_request_s} seconds")
 
 

@@ -70,6 +70,11 @@ class OutputMeter(Struct):
         """What has been written by now has at least so many tokens."""
         return self._least
 
+    @property
+    def visible_tokens(self) -> int:
+        """What has been seen by now, as the meter counts it."""
+        return self._visible
+
     def begin(self, now_s: float) -> None:
         """The provider has begun to answer."""
         if self._began_s is None:

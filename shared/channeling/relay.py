@@ -20,7 +20,7 @@ from channeling.provider_call import ProviderCall, Refusal, answer_of, answer_wi
 from channeling.providers.answer_stream import AnswerStream, Emitted
 from channeling.providers.error_answer import Relay
 from channeling.providers.provider_adapter import AnswerReader
-from channeling.read_ahead import ReadAhead
+from channeling.read_ahead import read_ahead
 from channeling.sse import PING
 from channeling.upstream import UpstreamResponse, read_body
 from channeling.usage.token_counts import TokenCounts
@@ -167,7 +167,7 @@ async def _pass_on(
     holding.begin()
     cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     watch = _Watch(holding, stream, response, cut)
-    reading = ReadAhead(response.chunks(), limits, cut)
+    reading = read_ahead(response, limits, cut)
     input_is_known = False
     try:
         while not stream.ended:

@@ -30,6 +30,8 @@ _SHARE_OF_FREE = 8
 _ASK_AGAIN_AFTER_S = 1.0
 _ANSWER_TIMEOUT_S = 1.0
 _LEAST_LOOK_S = 0.05
+# How long a look that found enough may be gone by, and what its sums may be rounded off by.
+_LOOK_HOLDS_S, _ROUNDED_TOKENS = 0.25, 3
 # A change can be refused for another reason than money only where an answer of ours was lost.
 _MAX_TRIES = 3
 # Whoever finds a hold expired ends it; a stream must be over by then, whatever the clocks say.
@@ -80,6 +82,9 @@ class StandingHold:
         self._change: asyncio.Task[_Change] | None = None
         self._refused: _Refusal | None = None
         self._asked_s = float("-inf")
+        # The last look that found enough: when it was, what the meter said, and how much of that could be seen.
+        self._looked_s = float("-inf")
+        self._looked_tokens = self._looked_visible = 0
 
     def input_is_known(self, counts: TokenCounts) -> None:
         """Use what the input turned out not to need: for the output, or, where less than half of the budget is
@@ -109,10 +114,14 @@ class StandingHold:
             return True
         now_s = self._monotonic_s()
         meter.read(emitted, now_s)
+        if self._is_ample(meter, now_s):
+            return True
         self._take_change()
         if self._is_gone():
             return False
-        if self._covers(meter.tokens(now_s) + ahead_tokens(meter.top_tokens_per_s)):
+        tokens = meter.tokens(now_s)
+        if self._covers(tokens + ahead_tokens(meter.top_tokens_per_s)):
+            self._looked_s, self._looked_tokens, self._looked_visible = now_s, tokens, meter.visible_tokens
             return True
         self._ask_for_more(meter, now_s)
         if not self._covers(meter.tokens(now_s) + self._cut_ahead(meter)) and self._change is not None:
@@ -152,6 +161,16 @@ class StandingHold:
             await asyncio.wait({self._change})
             self._take_change()
         return self._hold
+
+    def _is_ample(self, meter: OutputMeter, now_s: float) -> bool:
+        """Whether what is held is enough by far, as it was at the last look: the meter can have come no further
+        than by what was seen since, and by what can be written in the time. Quickly said, event by event."""
+        passed_s = now_s - self._looked_s
+        if passed_s > _LOOK_HOLDS_S or self._change is not None or self._refused is not None:
+            return False
+        seen = meter.visible_tokens - self._looked_visible
+        most = self._looked_tokens + seen + int(passed_s * meter.top_tokens_per_s) + _ROUNDED_TOKENS
+        return self._covers(most + ahead_tokens(meter.top_tokens_per_s))
 
     def _has_plenty(self) -> bool:
         window = self._item.window

@@ -195,6 +195,27 @@ class UpstreamHttpResponse:
         except HttpError as error:
             raise failure_of(error) from error
 
+    @property
+    def reads_directly(self) -> bool:
+        """Whether `next_bytes` may be used in the place of `chunks`: there is no content-encoding to undo."""
+        return not self._response.is_encoded
+
+    async def next_bytes(self) -> bytes:
+        """Return what has come of the body since the last time, b"" at its end; raise UpstreamFailed, and
+        Interrupted where `interrupt` ends the wait: then it may be asked again, and has lost nothing."""
+        try:
+            return await self._response.next_bytes()
+        except HttpError as error:
+            raise failure_of(error) from error
+
+    def interrupt(self) -> None:
+        """End the wait that `next_bytes` is in, if any."""
+        self._response.interrupt()
+
+    def take_unread(self) -> bytes:
+        """Return what had come and was not read, without waiting; also after `aclose`."""
+        return self._response.take_unread()
+
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end, else close it."""
         await self._response.aclose()

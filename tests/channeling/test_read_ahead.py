@@ -8,8 +8,9 @@ import pytest
 from channeling.answer import ClientGone
 from channeling.call import Limits, Stop
 from channeling.errors import Overloaded, UpstreamFailed
+from channeling.http1.errors import Interrupted
 from channeling.limited_wait import Silence
-from channeling.read_ahead import ReadAhead
+from channeling.read_ahead import DirectReading, ReadAhead, read_ahead
 
 
 class Provider:
@@ -144,6 +145,159 @@ async def test_a_cut_comes_before_the_error_that_it_makes() -> None:
     with pytest.raises(Silence):
         await ahead.next()
     assert await ahead.stop() == b""
+
+
+class Response:
+    """A response that can be waited for directly, whose connection has read `unread` ahead."""
+
+    def __init__(self) -> None:
+        self.ready: list[bytes | Exception | None] = []
+        self.unread = b""
+        self.waiting: asyncio.Future[None] | None = None
+
+    def put(self, chunk: bytes | Exception | None) -> None:
+        self.ready.append(chunk)
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+
+    async def next_bytes(self) -> bytes:
+        while not self.ready:
+            self.waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self.waiting
+            finally:
+                self.waiting = None
+        chunk = self.ready.pop(0)
+        if isinstance(chunk, Exception):
+            raise chunk
+        return chunk or b""
+
+    def interrupt(self) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_exception(Interrupted())
+
+    def take_unread(self) -> bytes:
+        unread = self.unread + b"".join(chunk for chunk in self.ready if isinstance(chunk, bytes))
+        self.unread, self.ready = b"", []
+        return unread
+
+
+def reading_directly(
+    response: Response, within: Limits | None = None
+) -> tuple[DirectReading, "asyncio.Future[None]"]:
+    cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    return DirectReading(response, within or limits(), cut), cut
+
+
+async def test_directly_chunks_come_in_order_and_the_end() -> None:
+    response = Response()
+    direct, _ = reading_directly(response)
+    for chunk in (b"one", b"two", None):
+        response.put(chunk)
+    assert [await direct.next(), await direct.next()] == [b"one", b"two"]
+    assert not direct.ended
+    assert await direct.next() is None
+    assert direct.ended
+    assert await direct.stop() == b""
+
+
+async def test_directly_what_reading_raises_comes_after_what_was_read() -> None:
+    response = Response()
+    direct, _ = reading_directly(response)
+    response.put(b"one")
+    response.put(UpstreamFailed("broken off"))
+    assert await direct.next() == b"one"
+    with pytest.raises(UpstreamFailed, match="broken off"):
+        await direct.next()
+    await direct.stop()
+
+
+async def test_directly_silence_is_told_again_and_again_and_nothing_is_lost() -> None:
+    """The timer of a wait that was over early goes off in a later one, and is set anew."""
+    response, loop = Response(), asyncio.get_running_loop()
+    direct, _ = reading_directly(response, limits(ping_after_s=0.03))
+    loop.call_later(0.01, response.put, b"one")
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                assert await direct.next() == b"one"
+                break
+            except Silence:
+                continue  # on a machine that is very busy
+        for _ in range(3):
+            with pytest.raises(Silence):
+                await direct.next()
+        response.put(b"late")
+        assert await direct.next() == b"late"
+    await direct.stop()
+
+
+async def test_directly_the_deadline_ends_a_wait() -> None:
+    direct, _ = reading_directly(Response(), limits(deadline_s=0.001, ping_after_s=15))
+    with pytest.raises(UpstreamFailed, match="did not finish within 900 seconds"):
+        await direct.next()
+    await direct.stop()
+
+
+@pytest.mark.parametrize(
+    ("why", "raised"), [(Stop.CLIENT_LEFT, ClientGone), (Stop.SERVER_STOPS, Overloaded)], ids=str
+)
+@pytest.mark.parametrize("waiting", [True, False])
+async def test_directly_a_stop_comes_before_a_chunk(
+    why: Stop, raised: type[Exception], waiting: bool
+) -> None:
+    response, within = Response(), limits()
+    direct, _ = reading_directly(response, within)
+    if waiting:
+        asyncio.get_running_loop().call_soon(within.stop.set_result, why)
+    else:
+        response.put(b"unread")
+        within.stop.set_result(why)
+    with pytest.raises(raised):
+        await direct.next()
+    assert await direct.stop() == (b"" if waiting else b"unread")
+
+
+async def test_directly_a_chunk_that_came_with_the_stop_is_still_handed_out() -> None:
+    """The stop and the chunk in one turn of the loop: the chunk is taken, not passed on, and billed."""
+    response, within = Response(), limits()
+    direct, _ = reading_directly(response, within)
+
+    def both() -> None:
+        response.put(b"unread")
+        within.stop.set_result(Stop.CLIENT_LEFT)
+
+    asyncio.get_running_loop().call_soon(both)
+    with pytest.raises(ClientGone):
+        await direct.next()
+    assert await direct.stop() == b"unread"
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+async def test_directly_a_cut_comes_before_the_error_that_it_makes(waiting: bool) -> None:
+    response, loop = Response(), asyncio.get_running_loop()
+    direct, cut = reading_directly(response)
+
+    def both() -> None:
+        response.put(UpstreamFailed("the connection was closed"))
+        cut.set_result(None)
+
+    if waiting:
+        loop.call_soon(both)
+    else:
+        both()
+    with pytest.raises(Silence):
+        await direct.next()
+    response.unread = b"had come"
+    assert await direct.stop() == b"had come"
+
+
+async def test_what_is_encoded_or_no_http_is_read_by_a_task() -> None:
+    provider = Provider()
+    cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    ahead = read_ahead(provider, limits(), cut)  # type: ignore[arg-type]  # its chunks are all that is used
+    assert isinstance(ahead, ReadAhead)
+    await ahead.stop()
 
 
 async def test_stopping_leaves_the_provider() -> None:

@@ -1,19 +1,26 @@
 """A stream's hold grows ahead of what it writes, and says when no more is to be had."""
 
 import asyncio
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from channeling.admit import Admitted, CountInput
 from channeling.budgets.admission import Held
+from channeling.budgets.hold_id import new_hold_id
+from channeling.budgets.item import BudgetItem, BudgetKey
 from channeling.budgets.quote import Quote
 from channeling.budgets.settlement import end_hold
-from channeling.budgets.store import BudgetStore, Refused
+from channeling.budgets.store import BudgetStore, Hold, Refused
+from channeling.clock import SystemClock
 from channeling.errors import StoreUnavailable
-from channeling.output_meter import ByteRates, OutputMeter
+from channeling.output_meter import ByteRates, OutputMeter, ahead_tokens
 from channeling.providers.answer_stream import Emitted
 from channeling.standing_hold import StandingHold
 from channeling.usage.record import UsageRecord
@@ -98,6 +105,74 @@ async def test_more_is_held_before_it_is_needed(protocol: Protocol) -> None:
     assert 2_090 < await stream.settled_change() <= 2_180
     assert await stream.writes(60)
     assert await stream.writes(900)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 0.3, allow_nan=False) | st.floats(0.9, 2.0), st.integers(0, 200), st.integers(0, 20)
+        ),  # seconds, and what comes after them
+        max_size=40,
+    ),
+    st.integers(1, 400),
+    st.sampled_from([None, ByteRates(usual=200, top=900), A_TOKEN_A_BYTE]),
+    st.booleans(),
+    st.integers(0, 400),
+)
+def test_a_quick_look_finds_enough_only_where_a_full_one_would(
+    events: list[tuple[float, int, int]],
+    top_tokens_per_s: int,
+    rates: ByteRates | None,
+    shows_all: bool,
+    beyond: int,
+) -> None:
+    """What the meter itself says then is never above what is held, less what a hold is to be ahead of it."""
+    now = [0.0]
+    meter, ahead = (
+        OutputMeter(top_tokens_per_s, rates, 50, shows_all=shows_all),
+        ahead_tokens(top_tokens_per_s),
+    )
+    hold = Hold(BudgetKey("demo", "ana", "day"), new_hold_id(1_795_550_000, os.urandom), 0, 10**9)
+    standing = StandingHold(
+        None,  # type: ignore[arg-type]  # nothing is asked of it
+        Admitted(Held(hold, BudgetItem(), 10**9), Quote(INPUT, RATE, RATE, 10**6, 64), None, ahead + beyond),
+        meter=meter,
+        clock=SystemClock(),
+        monotonic_s=lambda: now[0],
+        hold_lifetime_s=HOLD_LIFETIME_S,
+        count_input=never_counted,
+    )
+    emitted = Emitted()
+    meter.begin(0.0)
+    for after_s, ascii_bytes, other_chars in events:
+        now[0] += after_s
+        emitted.ascii_bytes += ascii_bytes
+        emitted.non_ascii_chars += other_chars
+        meter.read(emitted, now[0])
+        tokens = meter.tokens(now[0])
+        if standing._is_ample(meter, now[0]):
+            assert tokens <= beyond
+        elif tokens <= beyond:
+            standing._looked_s, standing._looked_tokens = now[0], tokens
+            standing._looked_visible = meter.visible_tokens
+
+
+async def test_time_alone_makes_a_full_look_due(protocol: Protocol) -> None:
+    """What is not shown may be written at top speed meanwhile."""
+    stream = await stream_of(protocol, limit=10**6, expected=320, top_tokens_per_s=400)
+    assert await stream.writes(5, after_s=0.02)
+    assert stream.standing._change is None
+    assert await stream.writes(0, after_s=0.22)
+    assert stream.standing._change is not None, "96 tokens may be written, and the hold is to be 240 ahead"
+    await stream.standing.last()
+
+
+async def test_most_events_that_come_alone_need_no_full_look(protocol: Protocol) -> None:
+    stream = await stream_of(protocol, limit=10**6, expected=1_000)
+    with mock.patch.object(OutputMeter, "tokens", autospec=True, side_effect=OutputMeter.tokens) as tokens:
+        for _ in range(50):
+            assert await stream.writes(1, after_s=0.02)
+    assert tokens.call_count <= 6
 
 
 async def test_a_stream_never_holds_more_than_its_max_tokens(protocol: Protocol) -> None:

@@ -163,6 +163,7 @@ class HttpResponse:
         self._pool = pool
         self._read_timeout_s = read_timeout_s
         self._is_closed = False
+        self._unread = b""
         self.status: int = connection.status
         self.headers: Mapping[str, str] = connection.headers
 
@@ -170,18 +171,41 @@ class HttpResponse:
         """Yield the body, its content-encoding undone; what came since the last chunk is one. Raises HttpError."""
         encoding = self.headers.get("content-encoding", "").strip().lower()
         if encoding in ("", "identity"):
-            while chunk := await self._next_bytes():
+            while chunk := await self.next_bytes():
                 yield chunk
             return
         if encoding not in KNOWN_ENCODINGS:
             raise UnknownEncoding(encoding)
         decoder, is_empty = BodyDecoder(encoding), True
-        while chunk := await self._next_bytes():
+        while chunk := await self.next_bytes():
             is_empty = False
             for piece in decoder.feed(chunk):
                 yield piece
         if not is_empty:
             decoder.end()
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the body has a content-encoding, which `chunks` undoes."""
+        return self.headers.get("content-encoding", "").strip().lower() not in ("", "identity")
+
+    async def next_bytes(self) -> bytes:
+        """Return what has come of the body since the last time, as it came; b"" at its end. Raises HttpError, and
+        Interrupted where `interrupt` ends the wait: then it may be asked again, and has lost nothing."""
+        if self._is_closed:
+            raise ConnectionBroken("the response was closed")
+        return await self._connection.next_bytes(self._read_timeout_s)
+
+    def interrupt(self) -> None:
+        """End the wait that `next_bytes` is in, if any."""
+        if not self._is_closed:
+            self._connection.interrupt()
+
+    def take_unread(self) -> bytes:
+        """Return what had come and was not read, without waiting; also after `aclose`."""
+        unread = self._unread if self._is_closed else self._connection.take_unread()
+        self._unread = b""
+        return unread
 
     async def read(self, *, max_bytes: int) -> bytes:
         """Return the whole body and give the connection back; raise HttpError."""
@@ -189,7 +213,7 @@ class HttpResponse:
         try:
             if self.headers.get("content-encoding") is None:
                 # As `chunks`, without a generator's part in it: most answers are one piece.
-                while piece := await self._next_bytes():
+                while piece := await self.next_bytes():
                     pieces.append(piece)
                     length = _checked_length(length + len(piece), max_bytes)
             else:
@@ -203,13 +227,9 @@ class HttpResponse:
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end, else close it. May be called twice."""
         if not self._is_closed:
+            self._unread = self._connection.take_unread()
             self._is_closed = True
             self._pool.give_back(self._connection)
-
-    async def _next_bytes(self) -> bytes:
-        if self._is_closed:
-            raise ConnectionBroken("the response was closed")
-        return await self._connection.next_bytes(self._read_timeout_s)
 
 
 def _checked_length(length: int, max_bytes: int) -> int:

@@ -16,6 +16,7 @@ from channeling.http1.errors import (
     ConnectFailed,
     ConnectionBroken,
     HttpError,
+    Interrupted,
     ReadTimedOut,
     ResponseMalformed,
     SendTimedOut,
@@ -167,6 +168,17 @@ class Connection(asyncio.Protocol):
         self._pieces.clear()
         self._unread_bytes = 0
         self._resume_reading()
+        return data
+
+    def interrupt(self) -> None:
+        """Have whoever waits for the response wait no longer, but raise Interrupted."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(Interrupted())
+
+    def take_unread(self) -> bytes:
+        """Return what has come of the body and was not read, without waiting."""
+        data = b"".join(self._pieces)
+        self._pieces.clear()
         return data
 
     async def _wait(self, timeout_s: float | None, late: type[HttpError], why: str) -> None:

@@ -5,6 +5,10 @@ class HttpError(Exception):
     """The request has no whole answer."""
 
 
+class Interrupted(Exception):
+    """A wait for the body was ended from outside. Nothing is wrong with the response: it may be asked again."""
+
+
 class NotSent(HttpError):
     """No byte of the request has left this machine."""
 

@@ -26,6 +26,7 @@ _DELTA = _BEFORE_TEXT + rb'%b"\} *\}\n\n'
 _BEFORE = re.compile(_BEFORE_TEXT)
 _AFTER = b'"}}\n\n'
 _AFTER_IN_LINE = 3
+_LINE_ENDS = 3
 _PADDED_AFTER = re.compile(rb'"\} *\}\n\n')
 _NEXT_KIND = b"\n\nevent: content_block_stop\n"
 PLAIN_DELTAS = re.compile(rb"(?:" + _DELTA % _TEXT + rb")++")
@@ -47,11 +48,29 @@ def text_of_deltas(records: bytes) -> str | None:
 
 
 class Run(NamedTuple):
-    """Where a run of deltas lies in a chunk, and all that they say."""
+    """Where a run of deltas lies in a chunk, all that they say, and what stands before each one's text."""
 
     start: int
     end: int
     text: str
+    before: bytes
+
+
+def text_of_one(chunk: bytes, before: bytes) -> str | None:
+    """Return the decoded text of a chunk that is one event, `before`, a text and an end; None for anything else.
+
+    Most chunks are, where a model writes and nothing holds its events together. What is between is one JSON string,
+    so it holds no quote and no line end.
+    """
+    if chunk.count(b"\n") != _LINE_ENDS:  # several events: to find that out by an error takes longest
+        return None
+    if len(chunk) < len(before) + len(_AFTER) or not chunk.startswith(before) or not chunk.endswith(_AFTER):
+        return None
+    try:
+        text: str = orjson.loads(b'"%b"' % chunk[len(before) : -len(_AFTER)])
+    except orjson.JSONDecodeError:
+        return None
+    return text
 
 
 def run_in(chunk: bytes) -> Run | None:
@@ -71,7 +90,7 @@ def run_in(chunk: bytes) -> Run | None:
     if text is None:
         end = chunk.find(_NEXT_KIND, start, end) + 2  # they may be deltas to several blocks
         text = _text_of_alike(chunk[start:end], before.group()) if end > start else None
-    return None if text is None else Run(start, end, text)
+    return None if text is None else Run(start, end, text, before.group())
 
 
 def _text_of_alike(run: bytes, before: bytes) -> str | None:

@@ -17,6 +17,7 @@ from channeling.providers.anthropic.plain_deltas import (
     is_delta,
     run_in,
     text_of_deltas,
+    text_of_one,
 )
 from channeling.providers.anthropic.response import add_block
 from channeling.providers.anthropic.usage import (
@@ -66,15 +67,23 @@ class AnthropicStream:
         self._splitter = SseSplitter(max_record_bytes=max_record_bytes, run=PLAIN_DELTAS, run_mark=RUN_MARK)
         self._usage: dict[str, Any] = {}
         self._open_block: int | None = None
+        # What stood before the last delta's text; the next will most likely be like it.
+        self._before_text = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the events that this chunk completes, as they came. What follows the stream's end is dropped;
         a record that is no JSON event fails the stream, with everything before it passed on."""
         if self.ended:
             return b""
+        if self._before_text and self._splitter.is_between_records:
+            text = text_of_one(chunk, self._before_text)
+            if text is not None:
+                self.emitted.add(text)
+                return chunk
         run = run_in(chunk)
         if run is None:
             return self._feed(chunk)
+        self._before_text = run.before
         out = self._feed(chunk[: run.start]) if run.start else b""
         if not self._splitter.is_between_records or self.ended:
             # What looks like a run began in the middle of something, or comes after the end.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channeling.providers.anthropic import stream as stream_module
-from channeling.providers.anthropic.plain_deltas import PLAIN_DELTAS, run_in, text_of_deltas
+from channeling.providers.anthropic.plain_deltas import PLAIN_DELTAS, run_in, text_of_deltas, text_of_one
 from channeling.providers.anthropic.stream import AnthropicStream
 from channeling.sse import SseSplitter
 
@@ -119,6 +119,43 @@ def test_no_run(chunk: bytes) -> None:
     assert run_in(chunk) is None
 
 
+def test_one_event_like_the_last_is_read_alone() -> None:
+    before = delta("").removesuffix(b'"}}\n\n')
+    for text in ("Hello", "", 'a "quoted" \\ line\n', "é你😀"):
+        assert text_of_one(delta(text), before) == text
+    assert text_of_one(delta("x").replace(b'"x"', b'"\\u00e9"'), before) == "é"
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b"",
+        delta("")[:-1],
+        # Its quote would be the one before the text and the one after it.
+        delta("").replace(b'""', b'"'),
+        delta("two") + delta("events"),
+        delta("another", "thinking_delta", "thinking"),
+        delta("padded", padding=" "),
+        delta("x").replace(b'"x"', b'"a"b"'),
+        delta("x").replace(b'"x"', b'"a\\"'),
+        delta("x").replace(b'"x"', b'"\\ud83d"'),
+        *BROKEN,
+    ],
+)
+def test_anything_else_is_not(chunk: bytes) -> None:
+    assert text_of_one(chunk, delta("").removesuffix(b'"}}\n\n')) is None
+
+
+@given(st.lists(st.sampled_from((*PLAIN, *OTHER, *BROKEN, STOP)), max_size=20))
+def test_a_chunk_an_event_is_read_as_all_at_once(records: list[bytes]) -> None:
+    data = b"".join((START, *records, END))
+    stream = AnthropicStream("req_1")
+    out = b"".join(stream.feed(record) for record in (START, *records, END)) + stream.finish()
+    singly, out_singly = fed_singly(data)
+    assert out == out_singly
+    assert (stream.emitted, stream.facts, stream.error) == (singly.emitted, singly.facts, singly.error)
+
+
 def fed(stream: AnthropicStream, data: bytes, cuts: list[int]) -> bytes:
     out = b""
     for size in cuts:
@@ -132,6 +169,7 @@ def fed_singly(data: bytes) -> tuple[AnthropicStream, bytes]:
     with (
         mock.patch.object(stream_module, "text_of_deltas", return_value=None),
         mock.patch.object(stream_module, "run_in", return_value=None),
+        mock.patch.object(stream_module, "text_of_one", return_value=None),
     ):
         return singly, singly.feed(data) + singly.finish()
 
