@@ -99,9 +99,7 @@ def test_the_messages_function_loads_no_more_than_it_needs() -> None:
     )
     assert ran.returncode == 0, ran.stderr
     loaded = {name.partition(".")[0] for name in json.loads(ran.stdout)}
-    assert {"channeling", "msgspec", "httptools", "orjson"} <= loaded, (
-        "it did not start what it serves with"
-    )
+    assert {"channeling", "msgspec", "httptools", "orjson"} <= loaded, "it did not start what it serves with"
     assert loaded.isdisjoint(NOT_IN_THE_MESSAGES_FUNCTION)
 
 
