@@ -58,6 +58,9 @@ class Routes:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
+        # A stage of API Gateway: by ASGI's rules it is in the path too.
+        if (root_path := scope.get("root_path")) and path.startswith(f"{root_path}/"):
+            path = path[len(root_path) :]
         offered = self._exact.get(path)
         if offered is None:
             for (prefix, parameter), found in self._prefixed.items():

@@ -79,6 +79,17 @@ async def test_a_path_comes_to_its_endpoint(method: str, path: str, to: str, par
     assert sent == {"to": to, "parameters": parameters, "state": {"gateway": 1}}
 
 
+@pytest.mark.parametrize(
+    ("path", "to"),
+    [("/prod/v1/messages", "messages"), ("/v1/messages", "messages"), ("/product/v1/messages", 404)],
+)
+async def test_a_stage_before_the_path_is_none_of_it(path: str, to: str | int) -> None:
+    """ASGI's `path` begins with its `root_path`; servers that leave it out are understood too."""
+    scope = {"type": "http", "method": "POST", "path": path, "root_path": "/prod"}
+    (sent,) = await asked(routes(), scope)
+    assert sent["to"] == to
+
+
 @pytest.mark.parametrize("path", ["/v1/message", "/v1/messages/", "", "/V1/messages", "/v1/model/x"])
 async def test_any_other_path_is_none(path: str) -> None:
     assert await asked(routes(), {"type": "http", "method": "POST", "path": path}) == [
