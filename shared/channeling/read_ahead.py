@@ -5,7 +5,7 @@ is waited for directly. Any other is read by a task.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from channeling.call import Limits
@@ -47,6 +47,44 @@ class Interruptible(Protocol):
     def take_unread(self) -> bytes: ...
 
 
+class _Alarm:
+    """Calls `ring` at the time that it is set to, unless it is unset before. One timer serves many waits, set anew
+    when it goes off too early: one for each would be set and unset with each chunk."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
+        self._loop = loop
+        self._ring = ring
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_s: float | None = None
+
+    def set(self, due_s: float) -> None:
+        """Ring at the loop's time `due_s`, and at no other."""
+        self._due_s = due_s
+        if self._timer is not None and self._timer.when() > due_s:
+            self.cancel()
+        if self._timer is None:
+            self._timer = self._loop.call_at(due_s, self._look)
+
+    def unset(self) -> None:
+        """Do not ring."""
+        self._due_s = None
+
+    def cancel(self) -> None:
+        """Leave no timer behind."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._due_s is None:
+            return
+        if self._loop.time() >= self._due_s:
+            self._ring()
+        else:
+            self._timer = self._loop.call_at(self._due_s, self._look)
+
+
 class DirectReading:
     """`Reading` of a response whose connection reads ahead, until 256 kB wait to be taken."""
 
@@ -57,9 +95,7 @@ class DirectReading:
         self._loop = asyncio.get_running_loop()
         self._unread = b""
         self._is_waiting = False
-        # One for many waits, set anew when it goes off: a timer for each would be set and unset with each chunk.
-        self._timer: asyncio.TimerHandle | None = None
-        self._due_s = 0.0
+        self._alarm = _Alarm(self._loop, self._interrupt)
         limits.stop.add_done_callback(self._interrupt)
         cut.add_done_callback(self._interrupt)
         self.ended = False
@@ -70,7 +106,8 @@ class DirectReading:
         now_s = self._loop.time()
         left_s = max(0.0, limits.deadline_s - now_s)
         if not limits.stop.done() and not self._cut.done():
-            self._wait_until(now_s + min(left_s, limits.ping_after_s))
+            self._is_waiting = True
+            self._alarm.set(now_s + min(left_s, limits.ping_after_s))
             try:
                 self._unread = await self._response.next_bytes()
                 came = True
@@ -80,6 +117,7 @@ class DirectReading:
                 failure = error
             finally:
                 self._is_waiting = False
+                self._alarm.unset()
         # Before a chunk: a client that has left must stop a provider that writes faster than we read.
         refuse_stopped(limits)
         if self._cut.done():
@@ -95,32 +133,13 @@ class DirectReading:
         raise late(limits)
 
     async def stop(self) -> bytes:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.cancel()
         self._limits.stop.remove_done_callback(self._interrupt)
         self._cut.remove_done_callback(self._interrupt)
         unread, self._unread = self._unread, b""
         return unread + self._response.take_unread()
 
-    def _wait_until(self, due_s: float) -> None:
-        self._is_waiting, self._due_s = True, due_s
-        if self._timer is not None and self._timer.when() > due_s:
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None:
-            self._timer = self._loop.call_at(due_s, self._look_at_time)
-
-    def _look_at_time(self) -> None:
-        self._timer = None
-        if not self._is_waiting:
-            return
-        if self._loop.time() >= self._due_s:
-            self._response.interrupt()
-        else:
-            self._timer = self._loop.call_at(self._due_s, self._look_at_time)
-
-    def _interrupt(self, _: object) -> None:
+    def _interrupt(self, _: object = None) -> None:
         if self._is_waiting:
             self._response.interrupt()
 
@@ -137,9 +156,7 @@ class ReadAhead:
         self._unread: asyncio.Future[bytes | None] = self._loop.create_future()
         self._taken: asyncio.Future[None] = self._loop.create_future()
         self._waiting: asyncio.Future[None] | None = None
-        # One for many waits, set anew when it goes off: a timer for each would be set and unset with each chunk.
-        self._timer: asyncio.TimerHandle | None = None
-        self._due_s = 0.0
+        self._alarm = _Alarm(self._loop, self._wake)
         self._reading = self._loop.create_task(self._read())
         limits.stop.add_done_callback(self._wake)
         cut.add_done_callback(self._wake)
@@ -166,9 +183,7 @@ class ReadAhead:
 
     async def stop(self) -> bytes:
         await cancel(self._reading)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.cancel()
         self._limits.stop.remove_done_callback(self._wake)
         self._cut.remove_done_callback(self._wake)
         unread, self._unread = self._unread, self._loop.create_future()
@@ -180,26 +195,14 @@ class ReadAhead:
         """Wait until there is something to look at; return whether the time was up before."""
         if self._unread.done() or self._limits.stop.done() or self._cut.done():
             return False
-        self._waiting, self._due_s = self._loop.create_future(), due_s
-        if self._timer is not None and self._timer.when() > due_s:
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None:
-            self._timer = self._loop.call_at(due_s, self._look_at_time)
+        self._waiting = self._loop.create_future()
+        self._alarm.set(due_s)
         try:
             await self._waiting
         finally:
             self._waiting = None
+            self._alarm.unset()
         return not self._unread.done()
-
-    def _look_at_time(self) -> None:
-        self._timer = None
-        if self._waiting is None:
-            return
-        if self._loop.time() >= self._due_s:
-            self._wake()
-        else:
-            self._timer = self._loop.call_at(self._due_s, self._look_at_time)
 
     def _wake(self, _: object = None) -> None:
         if self._waiting is not None and not self._waiting.done():

@@ -117,6 +117,13 @@ def test_a_handler_further_up_hears_it(logger: logging.Logger) -> None:
     assert json.loads(stream.getvalue())["logger"] == "channeling.x"
 
 
+def test_without_a_stream_no_request_fails(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was started with standard error closed has none."""
+    monkeypatch.setattr(sys, "stderr", None)
+    logger.addHandler(LineHandler(None, JsonFormatter()))  # type: ignore[arg-type]  # as `sys.stderr` then is
+    info_with_fields(logger, "settled", {"cost": 12})
+
+
 def test_a_stream_that_was_closed_breaks_no_request(
     logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -169,11 +169,11 @@ class HttpResponse:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body, its content-encoding undone; what came since the last chunk is one. Raises HttpError."""
-        encoding = self.headers.get("content-encoding", "").strip().lower()
-        if encoding in ("", "identity"):
+        if not self.is_encoded:
             while chunk := await self.next_bytes():
                 yield chunk
             return
+        encoding = self._encoding
         if encoding not in KNOWN_ENCODINGS:
             raise UnknownEncoding(encoding)
         decoder, is_empty = BodyDecoder(encoding), True
@@ -187,7 +187,11 @@ class HttpResponse:
     @property
     def is_encoded(self) -> bool:
         """Whether the body has a content-encoding, which `chunks` undoes."""
-        return self.headers.get("content-encoding", "").strip().lower() not in ("", "identity")
+        return self._encoding not in ("", "identity")
+
+    @property
+    def _encoding(self) -> str:
+        return self.headers.get("content-encoding", "").strip().lower()
 
     async def next_bytes(self) -> bytes:
         """Return what has come of the body since the last time, as it came; b"" at its end. Raises HttpError, and
@@ -211,7 +215,7 @@ class HttpResponse:
         """Return the whole body and give the connection back; raise HttpError."""
         pieces, length = [], 0
         try:
-            if self.headers.get("content-encoding") is None:
+            if not self.is_encoded:
                 # As `chunks`, without a generator's part in it: most answers are one piece.
                 while piece := await self.next_bytes():
                     pieces.append(piece)
