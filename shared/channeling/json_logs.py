@@ -120,9 +120,7 @@ def info_with_fields(logger: logging.Logger, message: str, fields: dict[str, obj
     if hears is None and len(handlers) == 1 and type(handlers[0]) is LineHandler and not handlers[0].filters:
         try:
             handlers[0].write_fields(logger.name, "INFO", message, fields)
-        except (
-            Exception
-        ):  # a stream that was closed, or is none: no request fails for its line, as with `logging`
+        except Exception:  # no stream, or a closed one: as with `logging`, no request fails for its line
             logger.info(message, extra={"fields": fields})
     else:
         logger.info(message, extra={"fields": fields})
